@@ -1,0 +1,24 @@
+"""Automatic differentiation on scalars, forward and reverse, by one rule per operation; small enough to read.
+
+Read it in this order: functions.py, rules.py, tape.py, value.py, transforms.py; then draw.py, which draws any result.
+"""
+
+import builtins
+
+from .draw import draw_dot
+from .rules import FUNCTIONS
+from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .functions import Function
+
+    def __getattr__(name: str) -> Function: ...  # a type checker cannot see what the next line does
+
+
+globals().update(FUNCTIONS)  # sin, exp, relu, ...: a function for every rule
+
+__version__ = "0.1.0"
+__all__ = ["Value", "derivative", "draw_dot", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
+__all__ += [name for name in FUNCTIONS if not hasattr(builtins, name)]  # `import *` leaves abs, pow and sum alone

@@ -1,0 +1,4 @@
+"""Diagrams (to come)."""
+
+
+def draw_dot(root): ...

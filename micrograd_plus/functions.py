@@ -1,0 +1,265 @@
+"""Functions of a number: a float, a complex number, or a Value.
+
+`math.sin` takes floats only. The `sin` of this page takes a float to `math.sin`, a complex number to `cmath.sin`, and
+hands everything else to the number itself, by its method `operate`: that is how a Value records what is done to it.
+The rules of calculus on the next page, `rules.py`, are written in these functions, and so hold for every kind of
+number: also for Values of Values, which is all that higher derivatives are.
+
+On floats a function is what `math` makes of it, and raises what `math` raises. On complex numbers the functions with
+a kink (`maximum`, `abs`, ...) choose by the real part, so that f(x + ih) with a tiny h still tells the slope of f.
+"""
+
+from __future__ import annotations
+
+import cmath
+import math
+from math import inf, isfinite
+
+TYPE_CHECKING = False  # typing is for the type checker: importing it would double the time of `import micrograd_plus`
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Function = Callable[..., Any]
+
+
+def plain(x: Any, name: str = "a number") -> Any:
+    """`x` as a float, or as it is if it is complex; TypeError, naming `name`, if it is not a number."""
+    if isinstance(x, complex):
+        return x
+    if hasattr(x, "__float__") and not hasattr(x, "__len__"):  # arrays have both
+        return float(x)
+    raise TypeError(f"{name}: expected a number, got {x!r} ({type(x).__name__})")
+
+
+KERNELS: dict[str, Function] = {}  # by name, what the functions do to floats
+
+
+def lift(name: str, real: Function, imaginary: Function | None = None, pack: Function | None = None) -> Function:
+    """The function `name` over all kinds of numbers, from the one over floats and the one over complex numbers.
+
+    `pack` turns the arguments of a call into the tuple of operands, where these are not the same.
+    """
+
+    def general(*arguments: Any) -> Any:
+        operands = pack(*arguments) if pack else arguments
+        for x in operands:
+            if hasattr(x, "operate"):
+                return x.operate(name, operands)
+        numbers = [plain(x, name) for x in operands]
+        if complex not in map(type, numbers):
+            return real(*numbers)
+        if imaginary is None:
+            raise TypeError(f"{name}: there is no complex {name} here, got {arguments!r}")
+        return imaginary(*numbers)
+
+    def function(x: Any, *y: Any) -> Any:
+        if type(x) is float and (not y or type(y[0]) is float):  # the common case needs no more
+            return real(x, *y)
+        return general(x, *y)
+
+    KERNELS[name] = real
+    chosen: Any = general if pack else function
+    chosen.__name__ = chosen.__qualname__ = name
+    return chosen  # type: ignore[no-any-return]
+
+
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """`x` where `condition` holds, else `y`.
+
+    The condition is a bool, or what a comparison of numbers gave; x and y are numbers of any kind.
+
+    >>> where(2.0 > 1.0, 10.0, 20.0)
+    10.0
+    """
+    if type(condition) is not bool and hasattr(condition, "where"):
+        return condition.where(x, y)
+    return x if condition else y
+
+
+KERNELS["where"] = where
+
+
+# From math and cmath ------------------------------------------------------------------------------------------------
+# fmt: off
+
+exp   = lift("exp",   math.exp,   cmath.exp)
+log   = lift("log",   math.log,   cmath.log)
+log2  = lift("log2",  math.log2,  lambda z: cmath.log(z) / math.log(2.0))
+log10 = lift("log10", math.log10, cmath.log10)
+sqrt  = lift("sqrt",  math.sqrt,  cmath.sqrt)
+sin   = lift("sin",   math.sin,   cmath.sin)
+cos   = lift("cos",   math.cos,   cmath.cos)
+tan   = lift("tan",   math.tan,   cmath.tan)
+asin  = lift("asin",  math.asin,  cmath.asin)
+acos  = lift("acos",  math.acos,  cmath.acos)
+atan  = lift("atan",  math.atan,  cmath.atan)
+sinh  = lift("sinh",  math.sinh,  cmath.sinh)
+cosh  = lift("cosh",  math.cosh,  cmath.cosh)
+tanh  = lift("tanh",  math.tanh,  cmath.tanh)
+asinh = lift("asinh", math.asinh, cmath.asinh)
+acosh = lift("acosh", math.acosh, cmath.acosh)
+atanh = lift("atanh", math.atanh, cmath.atanh)
+erf   = lift("erf",   math.erf)
+erfc  = lift("erfc",  math.erfc)
+expm1 = lift("expm1", math.expm1, lambda z: complex(math.expm1(z.real) * math.cos(z.imag) - 2 * math.sin(z.imag / 2)**2,
+                                                    math.exp(z.real) * math.sin(z.imag)))
+log1p = lift("log1p", math.log1p, lambda z: complex(math.log1p(z.real * (2 + z.real) + z.imag**2) / 2,
+                                                    math.atan2(z.imag, 1 + z.real)))
+atan2 = lift("atan2", math.atan2, lambda y, x: -1j * cmath.log((x + 1j * y) / cmath.sqrt(x * x + y * y)))
+hypot = lift("hypot", math.hypot, lambda x, y: cmath.sqrt(x * x + y * y))
+pow   = lift("pow",   math.pow,   lambda x, y: x**y)
+# fmt: on
+
+# With a kink or a jump: chosen by the real part, and nan stays nan ----------------------------------------------------
+
+
+def _choose(name: str, choice: Function) -> Function:
+    return lift(name, choice, choice)
+
+
+abs = _choose("abs", lambda x: -x if x.real < 0.0 else x + 0.0)  # -0.0 + 0.0 is 0.0
+sign = _choose("sign", lambda x: x if x != x else float((x.real > 0.0) - (x.real < 0.0)))
+step = _choose("step", lambda x: x if x != x else float(x.real > 0.0))
+floor = _choose("floor", lambda x: float(math.floor(x.real)) if isfinite(x.real) else x)
+ceil = _choose("ceil", lambda x: float(math.ceil(x.real)) if isfinite(x.real) else x)
+maximum = _choose("maximum", lambda x, y: x if x.real > y.real or x != x else y)
+minimum = _choose("minimum", lambda x, y: x if x.real < y.real or x != x else y)
+mod = lift("mod", lambda x, y: x % y, lambda x, y: x - y * math.floor((x / y).real))
+
+# What the derivatives need: limits in place of exceptions, and no lost digits -----------------------------------------
+
+
+def _reciprocal(x: Any) -> Any:
+    return 1.0 / x if x else math.copysign(inf, x)
+
+
+def _cbrt(x: float) -> float:
+    root = math.cbrt(x)  # up to 4 units in the last place off in some C libraries: one step of Newton's mends that
+    return root + (x / (root * root) - root) / 3.0 if x and isfinite(x) else root
+
+
+def _square(x: float) -> tuple[float, float]:
+    """x² as a sum of two floats, exactly, for |x| < 1e150 (Dekker, Numerische Mathematik 18, 1971)."""
+    high = x * 134217729.0  # 2²⁷ + 1
+    high -= high - x
+    low = x - high
+    return x * x, ((high * high - x * x) + 2.0 * high * low) + low * low
+
+
+def _gaussian(x: float, c: float) -> float:
+    if not 1e-100 < x * x < 1e10:
+        return math.exp(c * x * x)
+    square, rest = _square(x)
+    bell = math.exp(c * square)
+    return bell + bell * c * rest
+
+
+def _ndtr(x: float) -> float:
+    z = -x * math.sqrt(0.5)
+    if not 0.5 < z < 40.0:
+        return 0.5 * math.erfc(z)
+    (half, half_rest), (square, square_rest) = _square(x), _square(z)  # z is off x/√2 by z² - x²/2 over 2z
+    error = ((square - 0.5 * half) + (square_rest - 0.5 * half_rest)) / (2.0 * z)
+    return 0.5 * math.erfc(z) + error * _gaussian(z, -1.0) / math.sqrt(math.pi)
+
+
+_chain = lift("chain", lambda x, y: x * y, lambda x, y: x * y)
+
+
+def chain(x: Any, y: Any) -> Any:
+    for a, b in ((x, y), (y, x)):
+        if type(a) is float and (a == 0.0 or a == 1.0):
+            return b if a else 0.0
+    return _chain(x, y)
+
+
+reciprocal = lift("reciprocal", _reciprocal, lambda z: 1.0 / z)
+cbrt = lift("cbrt", _cbrt, lambda z: z ** (1 / 3) if z.real >= 0.0 else -((-z) ** (1 / 3)))
+gaussian = lift("gaussian", _gaussian, lambda z, c: cmath.exp(c * z * z))
+ndtr = lift("ndtr", _ndtr)
+
+# Over sequences -------------------------------------------------------------------------------------------------------
+
+
+def _pair(xs: Any, ys: Any) -> tuple[Any, ...]:
+    xs, ys = tuple(xs), tuple(ys)
+    if len(xs) != len(ys):
+        raise ValueError(f"dot: the sequences have different lengths, {len(xs)} and {len(ys)}")
+    return (*xs, *ys)
+
+
+def _sum(*x: Any) -> Any:
+    if complex in map(type, x):
+        return complex(math.fsum(z.real for z in x), math.fsum(z.imag for z in x))
+    return math.fsum(x)
+
+
+def _dot(*x: Any) -> Any:
+    half = len(x) // 2
+    return _sum(*[a * b for a, b in zip(x[:half], x[half:], strict=True)])
+
+
+def _weights(x: tuple[Any, ...]) -> tuple[Any, list[Any]]:
+    """The largest of `x`, and exp(z - largest) for each z of `x`, without the rounding of that difference."""
+    top = max(x, key=lambda z: z.real)
+    weights = []
+    for z in x:
+        distance = z - top
+        back = distance - z
+        lost = (z - (distance - back)) - (top + back)  # Knuth, The Art of Computer Programming 2, 4.2.2
+        weight = exp(distance) if z != top else 1.0
+        weights.append(weight + weight * lost if isfinite(lost.real) else weight)
+    return top, weights
+
+
+def _logsumexp(*x: Any) -> Any:
+    if not x:
+        return -inf
+    top, weights = _weights(x)
+    weights.remove(1.0)
+    return top + log1p(_sum(*weights))
+
+
+def _softmax(*x: Any) -> Any:
+    _, weights = _weights(x)
+    total = _sum(*weights)
+    return [weight / total for weight in weights]
+
+
+def _log_softmax(*x: Any) -> Any:
+    top, weights = _weights(x)
+    weights.remove(1.0)
+    rest = log1p(_sum(*weights))
+    return [(z - top) - rest for z in x]
+
+
+def _each(name: str, every: Function) -> Function:
+    """From all numbers to all results: over Values, an operation for each result, whose first operand is its own."""
+    one = lift(name, lambda *x: every(*x)[0], lambda *x: every(*x)[0])
+
+    def function(xs: Any) -> list[Any]:
+        xs = tuple(xs)
+        if any(hasattr(x, "operate") for x in xs):
+            return [one(x, *xs[:i], *xs[i + 1 :]) for i, x in enumerate(xs)]
+        return list(every(*[plain(x, name) for x in xs])) if xs else []
+
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
+sum = lift("sum", _sum, _sum, pack=tuple)
+dot = lift("dot", _dot, _dot, pack=_pair)
+logsumexp = lift("logsumexp", _logsumexp, _logsumexp, pack=tuple)
+softmax = _each("softmax", _softmax)
+log_softmax = _each("log_softmax", _log_softmax)
+
+
+def mean(xs: Any) -> Any:
+    """The mean of a sequence of numbers; ZeroDivisionError if it is empty.
+
+    >>> mean([1.0, 2.0, 6.0])
+    3.0
+    """
+    xs = tuple(xs)
+    return sum(xs) / len(xs)

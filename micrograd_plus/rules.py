@@ -1,0 +1,244 @@
+"""The page of calculus: one rule per operation.
+
+A rule takes the operands' numbers and returns the operation's value and its partial derivatives, one per operand:
+
+    @rule("{x} * {y}")
+    def mul(x, y):
+        return x * y, y, x          # the value, ∂/∂x, ∂/∂y
+
+That is all the library knows of an operation. Forward mode pushes tangents along the partial derivatives, reverse
+mode pulls gradients back along them; and because a rule is written over numbers of any kind, it also runs on Values,
+and so gives the second derivative, the third, and so on. The template says how the operation is written in a program.
+The name of an operation, inside its own rule as everywhere else, is the function that gives its value.
+
+A rule does not branch with `if` on its operands, it chooses with `where`: a recorded program then stays right for
+other inputs. Where the value exists but the slope does not, the slope is a choice; the docs list these choices.
+"""
+
+from __future__ import annotations
+
+import math
+from math import inf, nan, pi
+
+from . import functions
+from .functions import KERNELS, lift, where
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .functions import Function
+
+
+class Rule:
+    """An operation: its name, its template, and `partials`, from the operands' numbers to the value and the slopes."""
+
+    __slots__ = ("label", "name", "numpy", "partials", "template")
+
+    def __init__(self, name: str, template: str, partials: Function, numpy: str = "", label: str = "") -> None:
+        self.name, self.template, self.partials, self.numpy, self.label = name, template, partials, numpy, label
+
+    def text(self, operands: list[str]) -> str:
+        """The operation written out, with these texts as its operands.
+
+        >>> RULES["mul"].text(["w", "2"]), RULES["dot"].text(["a", "b", "c", "d"])
+        ('w * 2', 'dot([a, b], [c, d])')
+        """
+        if "[{" in self.template:  # over sequences: each half of the operands, or all of them
+            n = len(operands) // self.template.count("{")
+            return self.template.format(x=", ".join(operands[:n]), y=", ".join(operands[n:]))
+        return self.template.format(**dict(zip("xy", operands, strict=False)))
+
+
+RULES: dict[str, Rule] = {}
+FUNCTIONS: dict[str, Function] = {"where": where, "mean": functions.mean}  # what `import micrograd_plus as mg` offers
+
+
+def rule(template: str, doc: str, numpy: str = "") -> Callable[[Function], Function]:
+    """Register the decorated function as the rule of the operation of its name; return that operation's function.
+
+    `doc` is a sentence and an example, "The sine of x radians: sin(0.0) is 0.0", of which the function's docstring and
+    doctest are made; `numpy` is the operation's name in NumPy, if that is another one.
+    """
+
+    def register(partials: Function) -> Function:
+        name = partials.__name__
+        function: Function | None = getattr(functions, name, None)
+        if function is None:  # made of other operations: its template is its value
+            value = f"lambda x, y=None: {template.format(x='x', y='y')}"
+            default = partials.__defaults__
+            pack = (lambda x, y=default[0]: (x, y)) if default else None
+            function = lift(name, eval(value, dict(KERNELS)), eval(value, FUNCTIONS | {"__builtins__": {}}), pack)
+        text, _, example = doc.rpartition(": ")
+        call, _, result = example.partition(" is ")
+        function.__doc__ = f"{text}.\n\n    >>> {call}\n    {result}\n    "
+        function.__module__ = __name__
+        RULES[name] = Rule(name, template, partials, numpy)
+        FUNCTIONS[name] = function
+        return function
+
+    return register
+
+
+# fmt: off
+
+# Arithmetic -----------------------------------------------------------------------------------------------------------
+@rule("{x} + {y}", "The sum x + y: add(2.0, 3.0) is 5.0")
+def add(x, y): return x + y, 1.0, 1.0
+@rule("{x} - {y}", "The difference x - y: sub(2.0, 3.0) is -1.0")
+def sub(x, y): return x - y, 1.0, -1.0
+@rule("{x} * {y}", "The product x * y: mul(2.0, 3.0) is 6.0")
+def mul(x, y): return x * y, y, x
+@rule("{x} / {y}", "The quotient x / y, ZeroDivisionError at y = 0: truediv(3.0, 2.0) is 1.5")
+def truediv(x, y):
+    quotient = x / y
+    return quotient, reciprocal(y), -quotient / y
+@rule("mod({x}, {y})", "The remainder x % y, with the sign of y: mod(-1.0, 3.0) is 2.0")
+def mod(x, y):
+    rest = mod(x, y)
+    return rest, 1.0, (rest - x) / y
+@rule("pow({x}, {y})", "The power x**y, ValueError where it is not real: pow(2.0, 3.0) is 8.0")
+def pow(x, y):
+    power = pow(x, y)
+    steep = (x == 0.0) & (y < 1.0)                                  # an infinite slope, or none at y = 0
+    small = y < 0.5                                                 # y - 1 would lose digits of y: take x**y / x
+    slope = where(small, y * power / where(small & (x != 0.0), x, 1.0),
+                         y * pow(where(steep, 1.0, x), where(small, 1.0, y - 1.0)))
+    return (power,
+            where(steep, where(y == 0.0, 0.0, inf), slope),
+            where(x > 0.0, power * log(where(x > 0.0, x, 1.0)), where(x == 0.0, 0.0, nan)))
+@rule("-{x}", "The opposite -x: neg(2.0) is -2.0")
+def neg(x): return -x, -1.0
+@rule("abs({x})", "The absolute value |x|, slope 0 at 0: abs(-2.0) is 2.0")
+def abs(x): return abs(x), sign(x)
+@rule("reciprocal({x})", "The reciprocal 1 / x, infinite at 0: reciprocal(4.0) is 0.25")
+def reciprocal(x):
+    inverse = reciprocal(x)
+    return inverse, -inverse * inverse
+@rule("chain({x}, {y})", "The product x * y, but 0 if either is 0, also against infinity: chain(0.0, inf) is 0.0")
+def chain(x, y): return chain(x, y), y, x
+# Jumps and kinks ------------------------------------------------------------------------------------------------------
+@rule("sign({x})", "The sign of x, -1, 0 or 1: sign(-2.0) is -1.0")
+def sign(x): return sign(x), 0.0
+@rule("step({x})", "The unit step, 1 where x > 0, else 0: step(2.0) is 1.0")
+def step(x): return step(x), 0.0
+@rule("floor({x})", "The largest whole number up to x: floor(-1.5) is -2.0")
+def floor(x): return floor(x), 0.0
+@rule("ceil({x})", "The smallest whole number from x: ceil(-1.5) is -1.0")
+def ceil(x): return ceil(x), 0.0
+@rule("maximum({x}, {y})", "The larger of x and y, half the slope to each at a tie: maximum(2.0, 3.0) is 3.0")
+def maximum(x, y):
+    return maximum(x, y), where(x > y, 1.0, where(x < y, 0.0, 0.5)), where(x < y, 1.0, where(x > y, 0.0, 0.5))
+@rule("minimum({x}, {y})", "The smaller of x and y, half the slope to each at a tie: minimum(2.0, 3.0) is 2.0")
+def minimum(x, y):
+    return minimum(x, y), where(x < y, 1.0, where(x > y, 0.0, 0.5)), where(x > y, 1.0, where(x < y, 0.0, 0.5))
+# Exponentials, logarithms, roots --------------------------------------------------------------------------------------
+@rule("exp({x})", "The exponential e**x: exp(0.0) is 1.0")
+def exp(x):
+    power = exp(x)
+    return power, power
+@rule("expm1({x})", "The exponential less one, e**x - 1, with all its digits near 0: expm1(1e-20) is 1e-20")
+def expm1(x): return expm1(x), exp(x)
+@rule("log({x})", "The natural logarithm of x > 0: log(1.0) is 0.0")
+def log(x): return log(x), reciprocal(x)
+@rule("log1p({x})", "The logarithm of 1 + x > 0, with all its digits near 0: log1p(1e-20) is 1e-20")
+def log1p(x): return log1p(x), reciprocal(1.0 + x)
+@rule("log2({x})", "The logarithm of x > 0 to the base 2: log2(8.0) is 3.0")
+def log2(x): return log2(x), reciprocal(x) / math.log(2.0)
+@rule("log10({x})", "The logarithm of x > 0 to the base 10: log10(100.0) is 2.0")
+def log10(x): return log10(x), reciprocal(x) / math.log(10.0)
+@rule("sqrt({x})", "The square root of x >= 0, its slope infinite at 0: sqrt(9.0) is 3.0")
+def sqrt(x):
+    root = sqrt(x)
+    return root, 0.5 * reciprocal(root)
+@rule("cbrt({x})", "The cube root of x, its slope infinite at 0: cbrt(-8.0) is -2.0")
+def cbrt(x):
+    root = cbrt(x)
+    return root, reciprocal(3.0 * root * root)
+# The circle -----------------------------------------------------------------------------------------------------------
+@rule("sin({x})", "The sine of x radians: sin(0.0) is 0.0")
+def sin(x): return sin(x), cos(x)
+@rule("cos({x})", "The cosine of x radians: cos(0.0) is 1.0")
+def cos(x): return cos(x), -sin(x)
+@rule("tan({x})", "The tangent of x radians: tan(0.0) is 0.0")
+def tan(x):
+    slope = tan(x)
+    return slope, 1.0 + slope * slope
+@rule("asin({x})", "The angle whose sine is x, in [-π/2, π/2]: asin(0.0) is 0.0", numpy="arcsin")
+def asin(x): return asin(x), reciprocal(sqrt((1.0 - x) * (1.0 + x)))
+@rule("acos({x})", "The angle whose cosine is x, in [0, π]: acos(1.0) is 0.0", numpy="arccos")
+def acos(x): return acos(x), -reciprocal(sqrt((1.0 - x) * (1.0 + x)))
+@rule("atan({x})", "The angle whose tangent is x, in (-π/2, π/2): atan(0.0) is 0.0", numpy="arctan")
+def atan(x): return atan(x), reciprocal(1.0 + x * x)
+@rule("atan2({x}, {y})", "The angle of the point (y, x), slopes 0 at (0, 0): atan2(0.0, 1.0) is 0.0", numpy="arctan2")
+def atan2(x, y):
+    radius = hypot(x, y)
+    radius = where(radius == 0.0, 1.0, radius)
+    return atan2(x, y), y / radius / radius, -x / radius / radius
+@rule("hypot({x}, {y})", "The length of the vector (x, y), slopes 0 at (0, 0): hypot(3.0, 4.0) is 5.0")
+def hypot(x, y):
+    length = hypot(x, y)
+    radius = where(length == 0.0, 1.0, length)
+    return length, x / radius, y / radius
+# The hyperbola --------------------------------------------------------------------------------------------------------
+@rule("sinh({x})", "The hyperbolic sine of x: sinh(0.0) is 0.0")
+def sinh(x): return sinh(x), cosh(x)
+@rule("cosh({x})", "The hyperbolic cosine of x: cosh(0.0) is 1.0")
+def cosh(x): return cosh(x), sinh(x)
+@rule("tanh({x})", "The hyperbolic tangent of x: tanh(0.0) is 0.0")
+def tanh(x): return tanh(x), 4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x)
+@rule("asinh({x})", "The number whose hyperbolic sine is x: asinh(0.0) is 0.0", numpy="arcsinh")
+def asinh(x): return asinh(x), reciprocal(hypot(1.0, x))
+@rule("acosh({x})", "The number from 0 up whose hyperbolic cosine is x >= 1: acosh(1.0) is 0.0", numpy="arccosh")
+def acosh(x): return acosh(x), reciprocal(sqrt(x - 1.0) * sqrt(x + 1.0))
+@rule("atanh({x})", "The number whose hyperbolic tangent is x, -1 < x < 1: atanh(0.0) is 0.0", numpy="arctanh")
+def atanh(x): return atanh(x), reciprocal((1.0 - x) * (1.0 + x))
+# The bell curve -------------------------------------------------------------------------------------------------------
+@rule("gaussian({x}, {y})", "The bell exp(y * x**2): gaussian(0.0, -0.5) is 1.0")
+def gaussian(x, y):
+    bell = gaussian(x, y)
+    return bell, 2.0 * y * x * bell, x * x * bell
+@rule("ndtr({x})", "The area under the normal distribution up to x: ndtr(0.0) is 0.5")
+def ndtr(x): return ndtr(x), gaussian(x, -0.5) / math.sqrt(2.0 * pi)
+@rule("erf({x})", "The error function: erf(0.0) is 0.0")
+def erf(x): return erf(x), 2.0 / math.sqrt(pi) * gaussian(x, -1.0)
+@rule("erfc({x})", "The complementary error function, 1 - erf(x): erfc(0.0) is 1.0")
+def erfc(x): return erfc(x), -2.0 / math.sqrt(pi) * gaussian(x, -1.0)
+# Networks -------------------------------------------------------------------------------------------------------------
+@rule("maximum({x}, 0.0)", "The rectifier, x where x > 0, else 0: relu(-2.0) is 0.0")
+def relu(x): return relu(x), step(x)
+@rule("maximum({x}, 0.0) + {y} * minimum({x}, 0.0)", "The leaky rectifier, x or y * x: leaky_relu(-2.0) is -0.02")
+def leaky_relu(x, y=0.01): return leaky_relu(x, y), where(x > 0.0, 1.0, y), minimum(x, 0.0)
+@rule("maximum({x}, 0.0) + {y} * expm1(minimum({x}, 0.0))", "The exponential unit, x or y * expm1(x): elu(2.0) is 2.0")
+def elu(x, y=1.0):
+    low = minimum(x, 0.0)
+    return elu(x, y), where(x > 0.0, 1.0, y * exp(low)), expm1(low)
+@rule("{x} * ndtr({x})", "The Gaussian error linear unit, x * ndtr(x) (Hendrycks and Gimpel, 2016): gelu(0.0) is 0.0")
+def gelu(x): return gelu(x), ndtr(x) + x * gaussian(x, -0.5) / math.sqrt(2.0 * pi)
+@rule("exp(minimum({x}, 0.0)) / (1.0 + exp(-abs({x})))", "The logistic function 1 / (1 + e**-x): sigmoid(0.0) is 0.5")
+def sigmoid(x):
+    rise = sigmoid(x)
+    return rise, rise * sigmoid(-x)
+@rule("{x} * sigmoid({x})", "The sigmoid linear unit, x * sigmoid(x): silu(0.0) is 0.0")
+def silu(x):
+    rise = sigmoid(x)
+    return silu(x), rise * (1.0 + x * sigmoid(-x))
+@rule("maximum({x}, 0.0) + log1p(exp(-abs({x})))", "The soft rectifier log(1 + e**x): softplus(-1000.0) is 0.0")
+def softplus(x): return softplus(x), sigmoid(x)
+# Sequences ------------------------------------------------------------------------------------------------------------
+@rule("sum([{x}])", "The sum of a sequence, rounded once: sum([0.1] * 10) is 1.0")
+def sum(*x): return sum(x), *[1.0] * len(x)
+@rule("dot([{x}], [{y}])", "The dot product of two sequences of one length: dot([1.0, 2.0], [3.0, 4.0]) is 11.0")
+def dot(*x):
+    xs, ys = x[:len(x) // 2], x[len(x) // 2:]
+    return dot(xs, ys), *ys, *xs
+@rule("logsumexp([{x}])", "The logarithm of the sum of e**x over a sequence: logsumexp([1000.0]) is 1000.0")
+def logsumexp(*x): return logsumexp(x), *softmax(x)
+@rule("softmax([{x}])[0]", "The shares of e**x in their sum, a list: softmax([5.0, 5.0]) is [0.5, 0.5]")
+def softmax(*x):
+    first, *rest = softmax(x)
+    return first, first * sum(rest), *[-first * other for other in rest]
+@rule("log_softmax([{x}])[0]", "The logarithms of the shares of e**x in their sum, a list: log_softmax([5.0]) is [0.0]")
+def log_softmax(*x):
+    _, *rest = softmax(x)
+    return log_softmax(x)[0], sum(rest), *[-other for other in rest]

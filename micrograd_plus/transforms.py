@@ -1,0 +1,265 @@
+"""Functions of functions: from f to its derivative, gradient, Jacobian, Hessian. Names and meanings are JAX's.
+
+Each call of a transform takes a fresh level, wraps the inputs of f as Values of that level, runs f, and reads off the
+derivatives. To it, a Value of an outer level is a constant; a result of a deeper level, which some inner function left
+behind, stands for its number. That is all it takes for transforms to nest without confusing their perturbations
+(Siskind and Pearlmutter, "Perturbation confusion and referential transparency", 2005).
+
+Arguments and results are numbers, or lists, tuples and dicts of them, nested as you like, and NumPy arrays.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import allocate_lock
+from itertools import count
+
+from .tape import ZERO, sweep
+from .value import Dual, Value, real, variable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from .functions import Function
+
+_levels = count(1)
+
+
+def derivative(f: Function, n: int = 1) -> Function:
+    """The n-th derivative of `f`, a function from one number to one number, in forward mode.
+
+    The result takes a number and returns a number. ValueError if n is not a whole number from 0 up; the result raises
+    a TypeError if f does not return one number.
+
+    >>> derivative(lambda x: x**3)(2.0), derivative(lambda x: x**3, n=3)(2.0)
+    (12.0, 6.0)
+    """
+    if type(n) is not int or n < 0:
+        raise ValueError(f"derivative: n must be a whole number from 0 up, got {n!r}")
+
+    def slope(x: Any) -> Any:
+        value, tangent = jvp(f, (_number(x, "derivative: the argument"),), (1.0,))
+        _number(value, f"derivative: the result of {_name(f)}")
+        return tangent
+
+    return derivative(slope, n - 1) if n > 1 else slope if n else f
+
+
+def grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
+    """The gradient of `f`, whose result is one number, in reverse mode.
+
+    The result takes the arguments of f and returns the derivatives with respect to argument number `argnums`, in the
+    structure of that argument, or a tuple of such if `argnums` is a tuple. It raises a TypeError if f does not return
+    one number, a ValueError if there is no such argument.
+
+    >>> grad(lambda p: p["w"] * p["x"] ** 2)({"w": 3.0, "x": 2.0})
+    {'w': 4.0, 'x': 12.0}
+    """
+    both = value_and_grad(f, argnums)
+    return lambda *args, **kwargs: both(*args, **kwargs)[1]
+
+
+def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
+    """As `grad`, but with the value of `f`: a pair of value and gradient. It raises what `grad` raises.
+
+    >>> value_and_grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 5.0)
+    (10.0, (5.0, 2.0))
+    """
+
+    def both(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        inner, primals = _restrict(f, argnums, args, kwargs)
+        value, pullback = vjp(inner, *primals)
+        _number(value, f"grad: the result of {_name(f)} (for more numbers than one there is jacobian)")
+        gradients = pullback(1.0)
+        return value, gradients if isinstance(argnums, tuple) else gradients[0]
+
+    return both
+
+
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """Forward mode: the value of `f` at `primals`, and its derivative in the direction `tangents`.
+
+    `primals` and `tangents` are sequences with one item per argument, of the same structure; value and derivative have
+    the structure of f's result. ValueError if the structures differ, TypeError if f returns anything but numbers.
+
+    >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, 10.0))
+    (10.0, 25.0)
+    """
+    level = next(_levels)
+
+    def dual(x: Any, tangent: Any) -> Value:
+        value = variable(_number(x, "jvp: a primal"), level, Dual)
+        value.tangent = _number(tangent, "jvp: a tangent") or ZERO if type(tangent) is float else tangent
+        return value
+
+    inputs = _map(dual, "jvp: primals and tangents", tuple(primals), tuple(tangents))
+    result = _run(f, inputs, level)
+    return _data(result, level), _map(lambda y: y.tangent if _is_at(y, level) else 0.0, "", result)
+
+
+def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+    """Reverse mode: the value of `f` at `primals`, and a function that pulls cotangents back through f.
+
+    That function takes cotangents in the structure of f's result, and returns a tuple with a gradient for each primal,
+    in its structure; it raises a ValueError if the structure differs. TypeError if f returns anything but numbers.
+
+    >>> value, pullback = vjp(lambda x, y: [x * y, x + y], 2.0, 5.0)
+    >>> value, pullback([1.0, 10.0])
+    ([10.0, 7.0], (15.0, 12.0))
+    """
+    level = next(_levels)
+    inputs = _map(lambda x: variable(_number(x, "an argument"), level), "", primals)
+    result = _run(f, inputs, level)
+    lock = allocate_lock()  # two threads may pull back at once, and the gradients pass through the nodes
+
+    def pullback(cotangents: Any) -> Any:
+        roots: list[tuple[Any, Any]] = []
+        number = "vjp: a cotangent"
+        _map(lambda y, c: roots.append((y, _number(c, number))), "vjp: value and cotangents", result, cotangents)
+        with lock:
+            _map(lambda x: setattr(x, "grad", ZERO), "", inputs)
+            sweep([root for root in roots if _is_at(root[0], level)])
+            return _map(lambda x: x.grad, "", inputs)
+
+    return _data(result, level), pullback
+
+
+def jacobian(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
+    """The derivatives of every number in the result of `f`, forward or reverse, whichever takes fewer sweeps.
+
+    The result takes the arguments of f, and returns the structure of f's result with a gradient (as of `grad`) in the
+    place of every number; NumPy arrays become one array. It raises what `grad` raises, but f may return a structure.
+
+    >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1], x[0]])([2.0, 5.0])
+    [[5.0, 2.0], [1.0, 1.0], [1.0, 0.0]]
+    """
+
+    def gradients(*args: Any, **kwargs: Any) -> Any:
+        inner, primals = _restrict(f, argnums, args, kwargs)
+        value, pullback = vjp(inner, *primals)
+        outputs, inputs = _leaves(value), _leaves(primals)
+        if len(outputs) <= len(inputs):
+            rows = [pullback(row) for row in _basis(value, len(outputs))]
+        else:
+            columns = [_leaves(jvp(inner, primals, column)[1]) for column in _basis(primals, len(inputs))]
+            rows = [_fill(primals, row) for row in zip(*columns, strict=True)]
+        return _fill(value, rows if isinstance(argnums, tuple) else [row[0] for row in rows])
+
+    return gradients
+
+
+def hessian(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
+    """The second derivatives of `f`, whose result is one number: the Jacobian of its gradient, and raises as these.
+
+    >>> hessian(lambda x: x[0] ** 2 * x[1])([3.0, 5.0])
+    [[10.0, 6.0], [6.0, 0.0]]
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """The Hessian of `f` at `primals`, times the vector `tangents`, at the cost of two gradients (Pearlmutter, 1994).
+
+    `primals` and `tangents` are as for `jvp`; the result has the structure of the primal, or is a tuple if there are
+    more than one. It raises what `grad` and `jvp` raise.
+
+    >>> hvp(lambda x: x[0] ** 2 * x[1], ([3.0, 5.0],), ([1.0, 0.0],))
+    [10.0, 6.0]
+    """
+    return jvp(grad(f, tuple(range(len(primals))) if len(primals) > 1 else 0), primals, tangents)[1]
+
+
+# Structures -----------------------------------------------------------------------------------------------------------
+
+
+def _map(function: Function, what: str, tree: Any, *others: Any) -> Any:
+    """The structure of `tree`, with `function` of the numbers that stand in the same place of it and of `others`."""
+    kind = type(tree)
+    is_array = hasattr(tree, "shape") and hasattr(tree, "tolist") and tree.shape != ()
+    if not is_array and kind not in (list, tuple, dict):
+        return function(tree, *others)
+    for other in others:
+        if type(other) is not kind or len(other) != len(tree) or (kind is dict and other.keys() != tree.keys()):
+            raise ValueError(f"{what} differ in structure: {tree!r} and {other!r}")
+    if is_array:
+        if len({x.shape for x in (tree, *others)}) > 1:
+            raise ValueError(f"{what} differ in shape: {[x.shape for x in (tree, *others)]}")
+        flat = [x.ravel().tolist() for x in (tree, *others)]
+        return _array(tree.shape, [function(*xs) for xs in zip(*flat, strict=True)])
+    if kind is dict:
+        return {key: _map(function, what, tree[key], *[other[key] for other in others]) for key in tree}
+    return kind([_map(function, what, *xs) for xs in zip(tree, *others, strict=True)])
+
+
+def _array(shape: tuple[int, ...], items: list[Any]) -> Any:
+    """A NumPy array of that shape: of floats if all items are, of floats with more axes if all are arrays of floats."""
+    numpy = sys.modules["numpy"]
+    if items and all(isinstance(x, float) or hasattr(x, "dtype") for x in items):
+        return numpy.array(items).reshape(shape + getattr(items[0], "shape", ()))
+    array = numpy.empty(len(items), dtype=object)
+    array[:] = items
+    return array.reshape(shape)
+
+
+def _leaves(tree: Any) -> list[Any]:
+    leaves: list[Any] = []
+    _map(leaves.append, "", tree)
+    return leaves
+
+
+def _fill(tree: Any, leaves: Sequence[Any]) -> Any:
+    items = iter(leaves)
+    return _map(lambda _: next(items), "", tree)
+
+
+def _basis(tree: Any, n: int) -> list[Any]:
+    return [_fill(tree, [float(i == j) for j in range(n)]) for i in range(n)]
+
+
+def _restrict(f: Function, argnums: int | tuple[int, ...], args: Any, kwargs: Any) -> tuple[Function, tuple[Any, ...]]:
+    """`f` as a function of the arguments numbered `argnums` alone, and these arguments."""
+    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+    for i in numbers:
+        if type(i) is not int or not -len(args) <= i < len(args):
+            raise ValueError(f"argnums: {_name(f)} was called with {len(args)} arguments, there is no number {i!r}")
+
+    def inner(*chosen: Any) -> Any:
+        arguments = list(args)
+        for i, x in zip(numbers, chosen, strict=True):
+            arguments[i] = x
+        return f(*arguments, **kwargs)
+
+    inner.__name__ = _name(f)
+    return inner, tuple([args[i] for i in numbers])
+
+
+# Levels ---------------------------------------------------------------------------------------------------------------
+
+
+def _run(f: Function, inputs: Any, level: int) -> Any:
+    """The result of `f`, where numbers of a deeper level than `level` are peeled down to it."""
+
+    def peel(y: Any) -> Any:
+        while isinstance(y, Value) and y.level > level:
+            y = y.data
+        return _number(y, f"the result of {_name(f)}")
+
+    return _map(peel, "", f(*inputs))
+
+
+def _data(tree: Any, level: int) -> Any:
+    return _map(lambda y: y.data if _is_at(y, level) else y, "", tree)
+
+
+def _is_at(y: Any, level: int) -> bool:
+    return isinstance(y, Value) and y.level == level
+
+
+def _number(x: Any, name: str) -> Any:
+    return x if isinstance(x, Value) else real(x, name)
+
+
+def _name(f: Any) -> str:
+    return getattr(f, "__name__", repr(f))

@@ -1,0 +1,316 @@
+"""Value: a number that remembers where it came from.
+
+Take y = x * x at x = 3. The rule of `*` gives the value, 9, and the two partial derivatives, 3 and 3. The Value y keeps
+all of them, so the derivative dy/dx = 6 can be had in two ways:
+
+    forward   x has the tangent 1; as `*` runs, y gets the tangent 3 · 1 + 3 · 1 = 6
+    reverse   afterwards, y gets the gradient 1, and passes 3 · 1 back to x twice: 3 + 3 = 6
+
+Forward mode gives the derivatives of every number with respect to one input, reverse mode those of one output with
+respect to every number. The numbers themselves may be Values, of an outer level: then derivatives are differentiated.
+"""
+
+from __future__ import annotations
+
+from . import tape
+from .functions import chain, plain
+from .rules import FUNCTIONS, RULES, Rule
+from .tape import ZERO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_new = object.__new__
+_leaf = Rule("", "", lambda: ())
+
+
+class Value:
+    """A number with its derivatives: `data`, `tangent` (forward mode), `grad` (reverse mode), and a `label`.
+
+    `x`, `y` are the operands it was made of by `rule`, `dx`, `dy` its partial derivatives with respect to them, None
+    for constants; with more operands than two, `x` and `y` hold all operands and all partials. `level` counts the
+    transforms around it. TypeError if `data` is not a real number.
+
+    >>> x = Value(3.0, tangent=1.0, label="x")
+    >>> y = x * x
+    >>> y.backward()
+    >>> y.data, y.tangent, x.grad
+    (9.0, 6.0, 6.0)
+    """
+
+    # Flat slots: tuples, sets and closures for each node are what the garbage collector spends its time on. A label
+    # has no slot of its own, as most Values have none; it is kept with the rule.
+    __slots__ = ("data", "dx", "dy", "grad", "level", "rule", "tangent", "x", "y")
+
+    def __init__(self, data: Any, *, tangent: Any = ZERO, label: str = "") -> None:
+        self.data = real(data, f"Value({data!r})")
+        self.tangent = tangent if tangent is ZERO else real(tangent, f"Value(..., tangent={tangent!r})")
+        self.grad: Any = ZERO
+        self.level = 0
+        self.rule = _leaf
+        self.x: Any = None
+        self.y: Any = None
+        self.dx: Any = None
+        self.dy: Any = None
+        if label:
+            self.label = label
+
+    @property
+    def label(self) -> str:
+        """The name in drawings and messages; the empty string if there is none."""
+        return self.rule.label
+
+    @label.setter
+    def label(self, label: str) -> None:
+        if not isinstance(label, str):
+            raise TypeError(f"label: expected a string, got {label!r} ({type(label).__name__})")
+        rule = self.rule
+        self.rule = Rule(rule.name, rule.template, rule.partials, rule.numpy, label)
+
+    def backward(self, grad: Any = 1.0) -> None:
+        """Reverse mode: add the derivatives of this Value, times `grad`, to the `grad` of all it was made of.
+
+        >>> a = Value(2.0)
+        >>> (a * a * a).backward()
+        >>> a.grad
+        12.0
+        """
+        tape.sweep([(self, grad if isinstance(grad, Value) else real(grad, f"backward({grad!r})"))])
+
+    def operate(self, name: str, operands: tuple[Any, ...]) -> Value:
+        """The operation of that name on these operands, at least one of which is a Value."""
+        return getattr(self, name)() if len(operands) == 1 else _operate(RULES[name], operands)
+
+    def __repr__(self) -> str:
+        tangent = "" if self.tangent is ZERO else f", tangent={self.tangent!r}"
+        label = f", label={self.label!r}" if self.label else ""
+        return f"Value(data={self.data!r}, grad={self.grad!r}{tangent}{label})"
+
+    # A comparison looks at the numbers, so ordinary control flow works; the hash is by identity.
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> Any:
+        return self.data == self._number(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self.data != self._number(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self.data < self._number(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self.data <= self._number(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self.data > self._number(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self.data >= self._number(other)
+
+    def _number(self, other: Any) -> Any:
+        return other.data if isinstance(other, Value) and other.level >= self.level else other
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __float__(self) -> float:
+        name = self.label or "v"
+        raise TypeError(
+            f"{self!r} cannot become a float without losing its gradient: "
+            f"write mg.sin({name}) instead of math.sin({name}), or {name}.data for the number alone"
+        )
+
+    __int__ = __complex__ = __float__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self.data, self.tangent, self.grad, self.label)
+
+    if TYPE_CHECKING:  # the operators and the methods named like operations are made below, from the rules
+
+        def __getattr__(self, name: str) -> Callable[..., Value]: ...
+        def __add__(self, other: Any) -> Value: ...
+        def __sub__(self, other: Any) -> Value: ...
+        def __mul__(self, other: Any) -> Value: ...
+        def __truediv__(self, other: Any) -> Value: ...
+        def __mod__(self, other: Any) -> Value: ...
+        def __pow__(self, other: Any) -> Value: ...
+        def __radd__(self, other: Any) -> Value: ...
+        def __rsub__(self, other: Any) -> Value: ...
+        def __rmul__(self, other: Any) -> Value: ...
+        def __rtruediv__(self, other: Any) -> Value: ...
+        def __rmod__(self, other: Any) -> Value: ...
+        def __rpow__(self, other: Any) -> Value: ...
+        def __neg__(self) -> Value: ...
+        def __abs__(self) -> Value: ...
+        def __floor__(self) -> Value: ...
+        def __ceil__(self) -> Value: ...
+
+
+class Dual(Value):
+    """A Value for forward mode alone: it remembers nothing, so a long program takes no more memory than a short one."""
+
+    __slots__ = ()
+
+
+def variable(data: Any, level: int, kind: type[Value] = Value) -> Value:
+    """An input of a transform: a leaf of that level, around a number that may be a Value of an outer level.
+
+    >>> variable(Value(3.0), level=7)
+    Value(data=Value(data=3.0, grad=0.0), grad=0.0)
+    """
+    value = _new(kind)
+    value.data, value.tangent, value.grad, value.level, value.rule = data, ZERO, ZERO, level, _leaf
+    value.x = value.y = value.dx = value.dy = None
+    return value
+
+
+def real(x: Any, name: str) -> float:
+    if isinstance(x, Value | complex):
+        raise TypeError(f"{name}: expected a real number, got {x!r} ({type(x).__name__})")
+    return float(plain(x, name))
+
+
+def _restore(data: Any, tangent: Any, grad: Any, label: str) -> Value:
+    value = variable(data, 0)
+    value.tangent, value.grad = tangent, grad
+    if label:
+        value.label = label
+    return value
+
+
+def _operate(rule: Rule, operands: tuple[Any, ...]) -> Value:
+    """A new Value: the rule at these operands, recorded at the deepest level among them; all others are constants."""
+    top: Any = None
+    for x in operands:
+        if isinstance(x, Value) and (top is None or x.level > top.level):
+            top = x
+    level = top.level
+    operands = tuple([x if isinstance(x, Value) else real(x, rule.name) for x in operands])
+    numbers = [x.data if isinstance(x, Value) and x.level == level else x for x in operands]
+    try:
+        data, *partials = rule.partials(*numbers)
+    except (ValueError, ArithmeticError) as error:
+        raise _explained(error, rule, operands) from None
+    value = variable(data, level, type(top))
+    for i, x in enumerate(operands):
+        if numbers[i] is x:  # a constant
+            partials[i] = None
+        elif x.tangent is not ZERO:
+            share = chain(x.tangent, partials[i])
+            value.tangent = share if value.tangent is ZERO else value.tangent + share
+    if type(top) is Dual:
+        return value
+    value.rule = rule
+    if len(operands) == 1:
+        value.x, value.dx = operands[0], partials[0]
+    elif len(operands) == 2:
+        (value.x, value.y), (value.dx, value.dy) = operands, partials
+    else:
+        value.x, value.y = operands, tuple(partials)
+    return value
+
+
+def _explained(error: Exception, rule: Rule, operands: tuple[Any, ...]) -> Exception:
+    numbers = [x.data if isinstance(x, Value) else x for x in operands]
+    if any(isinstance(number, Value) for number in numbers):
+        return error  # it comes from an outer level, which has explained it
+    names = [x.label if isinstance(x, Value) and x.label else repr(n) for x, n in zip(operands, numbers, strict=True)]
+    where = ", ".join(f"{name} = {n!r}" for name, n in zip(names, numbers, strict=True) if name != repr(n))
+    return type(error)(f"{rule.text(names)}{where and ' at '}{where}: {error}")
+
+
+def _of_one(rule: Rule, x: Value, data: Any, dx: Any, left: Any, right: Any) -> Value:
+    """As `_operate` makes it, but flat: the Value of an operation of which `x` alone is no constant."""
+    value = _new(Value)
+    value.data, value.grad, value.level, value.rule, value.x, value.y = data, ZERO, x.level, rule, left, right
+    value.dx, value.dy = (dx, None) if left is x else (None, dx)
+    value.tangent = ZERO if x.tangent is ZERO else chain(x.tangent, dx)
+    return value
+
+
+def _unary(rule: Rule) -> Callable[[Any], Any]:
+    """The method `x.operation()`."""
+    partials = rule.partials
+
+    def method(x: Any) -> Any:
+        if type(x) is not Value:
+            return _operate(rule, (x,))
+        try:
+            data, dx = partials(x.data)
+        except (ValueError, ArithmeticError) as error:
+            raise _explained(error, rule, (x,)) from None
+        return _of_one(rule, x, data, dx, x, None)
+
+    return method
+
+
+def _binary(rule: Rule) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    """The methods `x.__operation__(y)` and `y.__roperation__(x)`."""
+    partials = rule.partials
+
+    def method(x: Any, y: Any) -> Any:
+        if type(y) is Value and y.level == x.level:
+            value = _new(Value)  # flat, as this is where an ordinary program spends its time
+            try:
+                value.data, value.dx, value.dy = partials(x.data, y.data)
+            except (ValueError, ArithmeticError) as error:
+                raise _explained(error, rule, (x, y)) from None
+            value.grad = ZERO
+            value.level = x.level
+            value.rule = rule
+            value.x = x
+            value.y = y
+            if x.tangent is ZERO and y.tangent is ZERO:
+                value.tangent = ZERO
+            else:
+                value.tangent = chain(x.tangent, value.dx) + chain(y.tangent, value.dy)
+            return value
+        if type(y) is int:
+            y = float(y)
+        if type(y) is float and type(x) is Value:
+            try:
+                data, dx, _ = partials(x.data, y)
+            except (ValueError, ArithmeticError) as error:
+                raise _explained(error, rule, (x, y)) from None
+            return _of_one(rule, x, data, dx, x, y)
+        return _operate(rule, (x, y)) if _is_number(y, rule, x) else NotImplemented
+
+    def reflected(y: Any, x: Any) -> Any:
+        if type(x) is int:
+            x = float(x)
+        if type(x) is float and type(y) is Value:
+            try:
+                data, _, dy = partials(x, y.data)
+            except (ValueError, ArithmeticError) as error:
+                raise _explained(error, rule, (x, y)) from None
+            return _of_one(rule, y, data, dy, x, y)
+        return _operate(rule, (x, y)) if _is_number(x, rule, y) else NotImplemented
+
+    return method, reflected
+
+
+def _is_number(x: Any, rule: Rule, value: Value) -> bool:
+    """Whether `x` can be an operand; False if not, but it may know what to do with a Value, as an array does."""
+    if isinstance(x, Value) or (hasattr(x, "__float__") and not hasattr(x, "__len__")):
+        return True
+    if hasattr(x, "__radd__") and not isinstance(x, complex):
+        return False
+    raise TypeError(f"{rule.text([repr(value), repr(x)])}: {type(x).__name__} is not a real number")
+
+
+for _name, _rule in RULES.items():
+    if "[{" in _rule.template:
+        continue  # an operation over sequences is no method
+    _operation: Any = FUNCTIONS[_name] if "{y}" in _rule.template else _unary(_rule)
+    if _name in ("add", "sub", "mul", "truediv", "mod", "pow"):
+        _operation, _reflected = _binary(_rule)
+        setattr(Value, f"__{_name}__", _operation)
+        setattr(Value, f"__r{_name}__", _reflected)
+    elif _name in ("neg", "abs", "floor", "ceil"):
+        setattr(Value, f"__{_name}__", _operation)
+    setattr(Value, _name, _operation)
+    if _rule.numpy:
+        setattr(Value, _rule.numpy, _operation)

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 def plain(x: Any, name: str = "a number") -> Any:
     """`x` as a float, or as it is if it is complex; TypeError, naming `name`, if it is not a number."""
-    if isinstance(x, complex):
-        return x
-    if hasattr(x, "__float__") and not hasattr(x, "__len__"):  # arrays have both
+    if isinstance(x, complex) or type(x).__name__.startswith("complex"):  # NumPy's complex64 is no complex to Python
+        return complex(x)
+    if hasattr(x, "__float__") and getattr(x, "shape", ()) == ():  # an array of one number is still an array
         return float(x)
     raise TypeError(f"{name}: expected a number, got {x!r} ({type(x).__name__})")
 

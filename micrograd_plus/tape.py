@@ -68,23 +68,30 @@ def sweep(roots: list[tuple[Value, Any]]) -> None:
             order.append(stack.pop())
         elif node.grad is not mark:
             node.grad = mark
-            stack.append(node)
-            stack.append(None)
-            if node.dx is not None and (x := node.x).x is not None:
-                stack.append(x)
-            if node.dy is not None and (y := node.y).x is not None:
-                stack.append(y)
+            if node.dx is not None and (x := node.x).grad is not mark and x.x is not None:
+                stack += (node, None, x)
+                if node.dy is not None and (y := node.y).grad is not mark and y.x is not None:
+                    stack.append(y)
+            elif node.dy is not None and (y := node.y).grad is not mark and y.x is not None:
+                stack += (node, None, y)
             elif type(node.x) is tuple:
-                stack += [x for x, partial in operands(node) if partial is not None and x.x is not None]
+                stack += (node, None, *[x for x, partial in operands(node) if partial is not None and x.x is not None])
+            else:
+                order.append(node)
     for root, grad in roots:
         root.grad = root.grad + grad
-    for node in reversed(order):
-        grad = node.grad
-        if node.level or type(node.x) is tuple:
+    order.reverse()
+    if order and order[0].level:
+        for node in order:
             _pull(node)
-        elif grad:
+        return
+    for node in order:  # numbers all the way: the same, flat
+        grad = node.grad
+        if grad:
             if dx := node.dx:
                 node.x.grad += grad * dx
+            elif type(node.x) is tuple:
+                _pull(node)
             if dy := node.dy:
                 node.y.grad += grad * dy
 

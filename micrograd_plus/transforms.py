@@ -91,7 +91,8 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
     def dual(x: Any, tangent: Any) -> Value:
         value = variable(_number(x, "jvp: a primal"), level, Dual)
-        value.tangent = _number(tangent, "jvp: a tangent") or ZERO if type(tangent) is float else tangent
+        tangent = _number(tangent, "jvp: a tangent")
+        value.tangent = ZERO if type(tangent) is float and tangent == 0.0 else tangent
         return value
 
     inputs = _map(dual, "jvp: primals and tangents", tuple(primals), tuple(tangents))
@@ -140,7 +141,7 @@ def jacobian(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
         inner, primals = _restrict(f, argnums, args, kwargs)
         value, pullback = vjp(inner, *primals)
         outputs, inputs = _leaves(value), _leaves(primals)
-        if len(outputs) <= len(inputs):
+        if len(outputs) <= len(inputs) or not inputs:
             rows = [pullback(row) for row in _basis(value, len(outputs))]
         else:
             columns = [_leaves(jvp(inner, primals, column)[1]) for column in _basis(primals, len(inputs))]
@@ -196,8 +197,8 @@ def _map(function: Function, what: str, tree: Any, *others: Any) -> Any:
 def _array(shape: tuple[int, ...], items: list[Any]) -> Any:
     """A NumPy array of that shape: of floats if all items are, of floats with more axes if all are arrays of floats."""
     numpy = sys.modules["numpy"]
-    if items and all(isinstance(x, float) or hasattr(x, "dtype") for x in items):
-        return numpy.array(items).reshape(shape + getattr(items[0], "shape", ()))
+    if all(isinstance(x, float) or hasattr(x, "dtype") for x in items):
+        return numpy.array(items, dtype=float).reshape(shape + numpy.shape(items[0] if items else 0.0))
     array = numpy.empty(len(items), dtype=object)
     array[:] = items
     return array.reshape(shape)
@@ -224,6 +225,8 @@ def _restrict(f: Function, argnums: int | tuple[int, ...], args: Any, kwargs: An
     for i in numbers:
         if type(i) is not int or not -len(args) <= i < len(args):
             raise ValueError(f"argnums: {_name(f)} was called with {len(args)} arguments, there is no number {i!r}")
+    if len({i % len(args) for i in numbers}) < len(numbers):
+        raise ValueError(f"argnums: {argnums!r} names an argument of {_name(f)} twice")
 
     def inner(*chosen: Any) -> Any:
         arguments = list(args)
@@ -246,7 +249,7 @@ def _run(f: Function, inputs: Any, level: int) -> Any:
             y = y.data
         return _number(y, f"the result of {_name(f)}")
 
-    return _map(peel, "", f(*inputs))
+    return _map(peel, "", f(*_map(lambda x: x, "", inputs)))  # f may change the structures it is given
 
 
 def _data(tree: Any, level: int) -> Any:

@@ -54,7 +54,7 @@ class Value:
         self.y: Any = None
         self.dx: Any = None
         self.dy: Any = None
-        if label:
+        if label != "":
             self.label = label
 
     @property
@@ -72,16 +72,22 @@ class Value:
     def backward(self, grad: Any = 1.0) -> None:
         """Reverse mode: add the derivatives of this Value, times `grad`, to the `grad` of all it was made of.
 
+        In the Values between, unlike in the inputs, the `grad` of an earlier call is forgotten. TypeError if this is a
+        Value of a transform, or `grad` no number.
+
         >>> a = Value(2.0)
         >>> (a * a * a).backward()
         >>> a.grad
         12.0
         """
-        tape.sweep([(self, grad if isinstance(grad, Value) else real(grad, f"backward({grad!r})"))])
+        if self.level:
+            raise TypeError(f"{self!r}.backward(): inside of a transform there are vjp and grad for that")
+        tape.sweep([(self, real(grad, f"backward({grad!r})"))])
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Value:
         """The operation of that name on these operands, at least one of which is a Value."""
-        return getattr(self, name)() if len(operands) == 1 else _operate(RULES[name], operands)
+        method = getattr(Value, name, None) if len(operands) == 1 else None
+        return method(self) if method else _operate(RULES[name], operands)
 
     def __repr__(self) -> str:
         tangent = "" if self.tangent is ZERO else f", tangent={self.tangent!r}"
@@ -113,6 +119,9 @@ class Value:
     def _number(self, other: Any) -> Any:
         return other.data if isinstance(other, Value) and other.level >= self.level else other
 
+    def __pos__(self) -> Value:
+        return self
+
     def __bool__(self) -> bool:
         return bool(self.data)
 
@@ -126,27 +135,17 @@ class Value:
     __int__ = __complex__ = __float__
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.data, self.tangent, self.grad, self.label)
+        return _restore, (_bottom(self.data), _bottom(self.grad), self.label)
 
-    if TYPE_CHECKING:  # the operators and the methods named like operations are made below, from the rules
+    if TYPE_CHECKING:  # a type checker cannot see that these are made below, from the rules
 
-        def __getattr__(self, name: str) -> Callable[..., Value]: ...
-        def __add__(self, other: Any) -> Value: ...
-        def __sub__(self, other: Any) -> Value: ...
-        def __mul__(self, other: Any) -> Value: ...
-        def __truediv__(self, other: Any) -> Value: ...
-        def __mod__(self, other: Any) -> Value: ...
-        def __pow__(self, other: Any) -> Value: ...
-        def __radd__(self, other: Any) -> Value: ...
-        def __rsub__(self, other: Any) -> Value: ...
-        def __rmul__(self, other: Any) -> Value: ...
-        def __rtruediv__(self, other: Any) -> Value: ...
-        def __rmod__(self, other: Any) -> Value: ...
-        def __rpow__(self, other: Any) -> Value: ...
+        def _operator(self, other: Any) -> Value: ...
         def __neg__(self) -> Value: ...
         def __abs__(self) -> Value: ...
-        def __floor__(self) -> Value: ...
-        def __ceil__(self) -> Value: ...
+        def __getattr__(self, name: str) -> Callable[..., Value]: ...
+
+        __add__ = __sub__ = __mul__ = __truediv__ = __mod__ = __pow__ = _operator
+        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rmod__ = __rpow__ = _operator
 
 
 class Dual(Value):
@@ -168,16 +167,21 @@ def variable(data: Any, level: int, kind: type[Value] = Value) -> Value:
 
 
 def real(x: Any, name: str) -> float:
-    if isinstance(x, Value | complex):
+    number = None if isinstance(x, Value) else plain(x, name)
+    if type(number) is not float:
         raise TypeError(f"{name}: expected a real number, got {x!r} ({type(x).__name__})")
-    return float(plain(x, name))
+    return number
 
 
-def _restore(data: Any, tangent: Any, grad: Any, label: str) -> Value:
-    value = variable(data, 0)
-    value.tangent, value.grad = tangent, grad
-    if label:
-        value.label = label
+def _bottom(x: Any) -> Any:
+    while isinstance(x, Value):
+        x = x.data
+    return x
+
+
+def _restore(data: float, grad: float, label: str) -> Value:
+    value = Value(data, label=label)
+    value.grad = grad
     return value
 
 
@@ -222,27 +226,24 @@ def _explained(error: Exception, rule: Rule, operands: tuple[Any, ...]) -> Excep
     return type(error)(f"{rule.text(names)}{where and ' at '}{where}: {error}")
 
 
-def _of_one(rule: Rule, x: Value, data: Any, dx: Any, left: Any, right: Any) -> Value:
-    """As `_operate` makes it, but flat: the Value of an operation of which `x` alone is no constant."""
+def _of_one(rule: Rule, x: Value, left: Any, right: Any, *numbers: Any) -> Value:
+    """As `_operate`, but flat: the Value of an operation of one or two operands, of which only `x` is no constant."""
     value = _new(Value)
-    value.data, value.grad, value.level, value.rule, value.x, value.y = data, ZERO, x.level, rule, left, right
-    value.dx, value.dy = (dx, None) if left is x else (None, dx)
-    value.tangent = ZERO if x.tangent is ZERO else chain(x.tangent, dx)
+    try:
+        value.data, *slopes = rule.partials(*numbers)
+    except (ValueError, ArithmeticError) as error:
+        raise _explained(error, rule, (left,) if right is None else (left, right)) from None
+    value.grad, value.level, value.rule, value.x, value.y = ZERO, x.level, rule, left, right
+    value.dx, value.dy = (slopes[0], None) if left is x else (None, slopes[1])
+    value.tangent = ZERO if x.tangent is ZERO else chain(x.tangent, slopes[0] if left is x else slopes[1])
     return value
 
 
 def _unary(rule: Rule) -> Callable[[Any], Any]:
     """The method `x.operation()`."""
-    partials = rule.partials
 
     def method(x: Any) -> Any:
-        if type(x) is not Value:
-            return _operate(rule, (x,))
-        try:
-            data, dx = partials(x.data)
-        except (ValueError, ArithmeticError) as error:
-            raise _explained(error, rule, (x,)) from None
-        return _of_one(rule, x, data, dx, x, None)
+        return _of_one(rule, x, x, None, x.data) if type(x) is Value else _operate(rule, (x,))
 
     return method
 
@@ -253,7 +254,7 @@ def _binary(rule: Rule) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any],
 
     def method(x: Any, y: Any) -> Any:
         if type(y) is Value and y.level == x.level:
-            value = _new(Value)  # flat, as this is where an ordinary program spends its time
+            value = _new(Value)  # as `_operate`, but flat: this is where an ordinary program spends its time
             try:
                 value.data, value.dx, value.dy = partials(x.data, y.data)
             except (ValueError, ArithmeticError) as error:
@@ -271,22 +272,14 @@ def _binary(rule: Rule) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any],
         if type(y) is int:
             y = float(y)
         if type(y) is float and type(x) is Value:
-            try:
-                data, dx, _ = partials(x.data, y)
-            except (ValueError, ArithmeticError) as error:
-                raise _explained(error, rule, (x, y)) from None
-            return _of_one(rule, x, data, dx, x, y)
+            return _of_one(rule, x, x, y, x.data, y)
         return _operate(rule, (x, y)) if _is_number(y, rule, x) else NotImplemented
 
     def reflected(y: Any, x: Any) -> Any:
         if type(x) is int:
             x = float(x)
         if type(x) is float and type(y) is Value:
-            try:
-                data, _, dy = partials(x, y.data)
-            except (ValueError, ArithmeticError) as error:
-                raise _explained(error, rule, (x, y)) from None
-            return _of_one(rule, y, data, dy, x, y)
+            return _of_one(rule, y, x, y, x, y.data)
         return _operate(rule, (x, y)) if _is_number(x, rule, y) else NotImplemented
 
     return method, reflected
@@ -294,7 +287,7 @@ def _binary(rule: Rule) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any],
 
 def _is_number(x: Any, rule: Rule, value: Value) -> bool:
     """Whether `x` can be an operand; False if not, but it may know what to do with a Value, as an array does."""
-    if isinstance(x, Value) or (hasattr(x, "__float__") and not hasattr(x, "__len__")):
+    if isinstance(x, Value) or (hasattr(x, "__float__") and getattr(x, "shape", ()) == ()):
         return True
     if hasattr(x, "__radd__") and not isinstance(x, complex):
         return False

@@ -2,9 +2,9 @@
 
     micrograd-plus "0.5 * (w*x + b - y)**2" w=2 x=1 b=0 y=5 --draw graph.svg
 
-Python parses the expression but never runs it: an `Expression` walks over what the parser found, and knows numbers,
-names, arithmetic and the functions of `rules.py`, nothing else. It runs over numbers of any kind: over Values for
-the tape and the gradients, inside `derivative` for forward mode, and over floats for the numerical check.
+Python parses the expression but never runs it: `evaluate` walks over what the parser found, and knows numbers, names,
+arithmetic and the functions of `rules.py`, nothing else. It works with numbers of any kind: with Values for the tape
+and the gradients, inside `derivative` for forward mode, and with floats for the numerical check.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import json
 import keyword
 import math
 import operator
-import os
 import re
 import subprocess
 import sys
 import textwrap
 import unicodedata
 import warnings
-from itertools import count, zip_longest
+from collections.abc import Callable, Iterable
+from itertools import count
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from . import __version__, draw
 from .rules import FUNCTIONS, RULES
@@ -34,54 +34,385 @@ from .tape import operands, tape
 from .transforms import derivative
 from .value import Value
 
-LENGTH, DEPTH, ORDER = 4000, 100, 10  # of an expression: the most characters, levels of nesting, derivatives
-FORMATS = ("svg", "png", "pdf", "dot")
+LENGTH, DEPTH, ORDER = 2000, 100, 10  # the most characters and levels of an expression, and its highest derivative
 CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf, "nan": math.nan}
-OPERATORS: dict[type, str] = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.USub: "neg"}
-OPERATORS |= {ast.Mod: "mod", ast.Pow: "pow"}
-COMPARISONS: dict[type, Any] = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge}
-COMPARISONS |= {ast.Eq: operator.eq, ast.NotEq: operator.ne}
-REFUSED: dict[type, str] = {
-    ast.BitXor: "^ is not an operation here, a power is written **",
-    ast.Compare: "a comparison stands only in where(...), as in where(x > 0, x, -x)",
-    ast.IfExp: "instead of 'if', write where(x > 0, x, -x)",
-    ast.Attribute: "attributes are not allowed",
-    ast.Subscript: "an index is allowed only as in softmax([x, y])[0]",
-    ast.List: "a list stands only in functions of a sequence, as in sum([x, y])",
-    ast.Call: "only functions can be called; a product is written with *, as in 2 * (x + 1)",
+OPERATORS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.Mod: "mod", ast.Pow: "pow"}
+COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
+    **{ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge},
+    **{ast.Eq: operator.eq, ast.NotEq: operator.ne},
+}
+NUMBER = "a number"
+LIST = "a list, as in sum([x, y]) or softmax([x, y])[0]"
+COMPARISON = "a comparison, as in where(x > 0, x, -x)"
+INSTEAD: dict[type, str] = {  # of what one may well try
+    ast.BitXor: "^ is not an operation here; a power is written **",
+    ast.FloorDiv: "// is not an operation here; write floor(x / y)",
+    ast.IfExp: "if ... else is not allowed; write where(x > 0, x, -x)",
+    ast.Call: "only a function can be called, with arguments in order; a product is written with *, as in 2 * (x + 1)",
+    ast.Subscript: "an index is a whole number from 0 up, as in softmax([x, y])[0]",
 }
 
 
 class InputError(Exception):
-    """What was typed cannot be computed; the message is the one line that is printed."""
+    """What was typed has no answer; the message is the one line that is printed."""
 
 
-class Expression:
-    """An arithmetic expression: called with a number for each name, it returns its value, a number of their kind."""
+# The expression -------------------------------------------------------------------------------------------------------
 
-    def __init__(self, text: str) -> None:
-        if len(text) > LENGTH:
-            raise InputError(f"the expression has {len(text)} characters; {LENGTH} are the most")
-        if "#" in text:
-            raise InputError(f"column {text.index('#') + 1}: a comment is not allowed")
-        self.text = re.sub(r"\s", " ", text)  # one line, in which the columns stay the same
-        self.indent = len(self.text) - len(self.text.lstrip())
-        deep = f"the expression is nested more than {DEPTH} levels deep; a long sum can be written sum([x, y, ...])"
+
+def parse(text: str) -> ast.expr:
+    """The expression as a tree, in which `col_offset` counts the characters of `text`; InputError if it is none."""
+    if len(text) > LENGTH:
+        raise InputError(f"the expression has {len(text)} characters; {LENGTH} are the most")
+    if "#" in text:
+        raise InputError(f"column {text.index('#') + 1}: a comment is not allowed")
+    line = re.sub(r"\s", " ", text).rstrip()
+    start = len(line) - len(line.lstrip())
+    deep = InputError(f"the expression is nested more than {DEPTH} levels deep; write a long sum as sum([x, y, z])")
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of odd spellings
+            tree = ast.parse(line[start:], mode="eval").body
+    except SyntaxError as error:
+        raise InputError(f"column {start + (error.offset or len(line) - start + 1)}: {error.msg}") from None
+    except ValueError:
+        raise InputError("the expression has characters that are not text") from None
+    except (RecursionError, MemoryError):
+        raise deep from None
+    level: list[ast.AST] = [tree]
+    for _ in range(DEPTH):
+        for node in level:
+            if isinstance(node, ast.expr):  # the parser counts bytes
+                node.col_offset = start + len(line[start:].encode()[: node.col_offset].decode())
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    if level:
+        raise deep
+    return tree
+
+
+def evaluate(node: ast.expr, numbers: dict[str, Any], kind: str = NUMBER) -> Any:
+    """What the expression is where its names are these numbers; InputError if it is not of that kind."""
+    value = _value(node, numbers)
+    found = LIST if isinstance(value, list) else COMPARISON if isinstance(value, bool) else NUMBER
+    if found != kind:
+        _refuse(node, f"expected {kind}, got {found}")
+    return value
+
+
+def _value(node: ast.expr, numbers: dict[str, Any]) -> Any:
+    match node:
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+            return _applied(node, float, value)
+        case ast.Name(id=name) if name in numbers or name in CONSTANTS:
+            return numbers[name] if name in numbers else CONSTANTS[name]
+        case ast.Name(id=name) if name in FUNCTIONS:
+            _refuse(node, f"{name} is a function; write {name}(...)")
+        case ast.Name(id=name):
+            _refuse(node, f"{name!r} has no value; add {name}=NUMBER" + _similar(name, (*numbers, *CONSTANTS)))
+        case ast.UnaryOp(op=ast.UAdd(), operand=x):
+            return evaluate(x, numbers)
+        case ast.UnaryOp(op=ast.USub(), operand=x):
+            return _called(node, "neg", [x], numbers)
+        case ast.BinOp(left=x, op=op, right=y) if type(op) in OPERATORS:
+            return _called(node, OPERATORS[type(op)], [x, y], numbers)
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name not in numbers:
+            return _called(node, name, args, numbers)
+        case ast.Compare(left=x, ops=ops, comparators=rest) if all(type(op) in COMPARISONS for op in ops):
+            values = [evaluate(x, numbers) for x in (x, *rest)]
+            return all(COMPARISONS[type(op)](*pair) for op, *pair in zip(ops, values, values[1:], strict=False))
+        case ast.List(elts=items):
+            return [evaluate(item, numbers) for item in items]
+        case ast.Subscript(value=items, slice=ast.Constant(value=int() as index)):
+            values = evaluate(items, numbers, LIST)
+            if index >= len(values):
+                _refuse(node, f"there is no index {index} in a list of {len(values)}")
+            return values[index]
+    not_allowed = f"{_source(node)} is not allowed; there are numbers, names, + - * / % ** and functions"
+    _refuse(node, INSTEAD.get(type(getattr(node, "op", node)), not_allowed))
+
+
+def _called(node: ast.expr, name: str, args: list[ast.expr], numbers: dict[str, Any]) -> Any:
+    if name not in FUNCTIONS:
+        _refuse(node, f"there is no function {name!r}" + _similar(name, FUNCTIONS))
+    kinds, least = _parameters(name)
+    if not least <= len(args) <= len(kinds):
+        wanted = " or ".join(map(str, range(least, len(kinds) + 1)))
+        _refuse(node, f"{name} takes {wanted} argument{'' if wanted == '1' else 's'}, got {len(args)}")
+    return _applied(node, FUNCTIONS[name], *[evaluate(x, numbers, kind) for x, kind in zip(args, kinds, strict=False)])
+
+
+def _parameters(name: str) -> tuple[list[str], int]:
+    """The kinds of the function's arguments, and how many it takes at least."""
+    if name not in RULES:
+        return ([COMPARISON, NUMBER, NUMBER], 3) if name == "where" else ([LIST], 1)
+    if lists := RULES[name].template.count("[{"):
+        return [LIST] * lists, lists
+    parameters = inspect.signature(RULES[name].partials).parameters.values()
+    return [NUMBER] * len(parameters), sum(p.default is p.empty for p in parameters)
+
+
+def _applied(node: ast.expr, function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except (ValueError, ArithmeticError) as error:
+        message = str(error)  # that of a Value says which operation it was
+        _refuse(node, message if ": " in message else f"{_source(node)}: {message}")
+
+
+def _refuse(node: ast.expr, message: str) -> NoReturn:
+    raise InputError(f"column {node.col_offset + 1}: {message}") from None
+
+
+def _source(node: ast.expr) -> str:
+    text = ast.unparse(node)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _similar(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def bindings(words: list[str]) -> dict[str, float]:
+    """The inputs, from words like "x=2"; InputError if a word is not like that.
+
+    >>> bindings(["w=2", "x=-1e-3"])
+    {'w': 2.0, 'x': -0.001}
+    """
+    inputs: dict[str, float] = {}
+    for word in words:
+        name, equals, number = word.partition("=")
+        name = unicodedata.normalize("NFKC", name.strip())  # as the parser does with the names of the expression
+        if not equals or not name.isidentifier() or keyword.iskeyword(name):
+            raise InputError(f"{word!r} is not a binding; write name=number, as in x=2")
+        if name in FUNCTIONS:
+            raise InputError(f"{word!r}: {name} is a function; give the input another name")
+        if name in inputs:
+            raise InputError(f"{word!r}: {name} has a value already, {_digits(inputs[name])}")
         try:
-            with warnings.catch_warnings(action="ignore"):  # a questionable spelling is refused below, or is all right
-                self.tree = ast.parse(self.text.lstrip(), mode="eval").body
-        except SyntaxError as error:
-            raise InputError(f"column {self.indent + max(error.offset or 1, 1)}: {error.msg}") from None
+            inputs[name] = float(number)
         except ValueError:
-            raise InputError("the expression has characters that are not text") from None
-        except (RecursionError, MemoryError):
-            raise InputError(deep) from None
-        layer, depth = [self.tree], 0
-        while layer := [child for node in layer for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]:
-            depth += 1
-            if depth == DEPTH:
-                raise InputError(deep)
-        self.names = {node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name)}
+            raise InputError(f"{word!r}: {number!r} is not a number") from None
+    return inputs
 
-    def __call__(self, numbers: dict[str, Any]) -> Any:
-        return self._number(self.tree, numbers)
+
+# What is computed -----------------------------------------------------------------------------------------------------
+
+
+def examine(
+    tree: ast.expr, inputs: dict[str, float], forward: str = "", order: int = 0
+) -> tuple[Value, dict[str, Any]]:
+    """The Value of the expression, and all there is to say about it."""
+    values = {name: Value(x, label=name) for name, x in inputs.items()}
+    if forward:
+        if forward not in inputs:
+            raise InputError(f"--forward: there is no input {forward!r}" + _similar(forward, inputs))
+        values[forward].tangent = 1.0
+    result = evaluate(tree, values)
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for name in inputs:
+        if name not in used:
+            raise InputError(f"{name}={_digits(inputs[name])} is not used in the expression")
+    if order and len(inputs) != 1:
+        raise InputError(f"--order: there must be one input, this expression has {len(inputs)}")
+    root = result if isinstance(result, Value) else Value(result)
+    root.backward()
+    steps = [node for node in tape(root) if node.rule.name]
+    for step, name in zip(steps, (f"v{i}" for i in count(1) if f"v{i}" not in inputs), strict=False):
+        step.label = name
+    report: dict[str, Any] = {
+        "inputs": inputs,
+        "tape": [_row(node) | ({"tangent": node.tangent} if forward else {}) for node in (*values.values(), *steps)],
+        "value": root.data,
+        "derivatives": {name: _slopes(tree, inputs, name, values[name].grad) for name in inputs},
+    }
+    if order:
+        ((name, x),) = inputs.items()
+        report["orders"] = [derivative(lambda t: evaluate(tree, {name: t}), n)(x) for n in range(1, order + 1)]
+    return root, report
+
+
+def _row(node: Value) -> dict[str, Any]:
+    return {
+        "name": node.label,
+        "operation": node.rule.name or None,
+        "operands": [x.label if isinstance(x, Value) else x for x, _ in operands(node)],
+        "partials": [partial for _, partial in operands(node)],
+        "value": node.data,
+        "gradient": node.grad,
+    }
+
+
+def _slopes(tree: ast.expr, inputs: dict[str, float], name: str, gradient: float) -> dict[str, float | None]:
+    def f(x: Any) -> Any:
+        return evaluate(tree, {**inputs, name: x})
+
+    return {"reverse": gradient, "forward": derivative(f)(inputs[name]), "numerical": numerical(f, inputs[name])}
+
+
+def numerical(f: Callable[[float], float], x: float) -> float | None:
+    """The slope of `f` at `x` from values of f on both sides of it; None where there are none.
+
+    The difference D(h) = (f(x + h) - f(x - h)) / 2h is off by something times h², and D(h/2) by a quarter of that; so
+    D(h/2) + (D(h/2) - D(h)) / 3 is off by something times h⁴ only (Richardson, 1911). A small h brings out the rounding
+    of f, though, by f(x)·2⁻⁵²/h. Of several h, some of them of the size of x, the one with the least doubt is taken.
+
+    >>> numerical(lambda x: x * x, 3.0)
+    6.0
+    """
+
+    def difference(h: float) -> float:
+        return (f(x + h) - f(x - h)) / ((x + h) - (x - h))
+
+    estimates = []
+    for h in [size * 2.0**-k for size in (1.0, abs(x)) for k in (6, 10, 14)]:
+        try:
+            coarse, fine, rounding = difference(h), difference(h / 2), f(x) * 2.0**-52 / h
+        except (InputError, ZeroDivisionError):  # f has no value there, or x + h is x
+            continue
+        if math.isfinite(fine - coarse):
+            estimates.append((abs(fine - coarse) + abs(rounding), fine + (fine - coarse) / 3))
+    return min(estimates)[1] if estimates else None
+
+
+# How it is written ----------------------------------------------------------------------------------------------------
+
+
+def as_text(report: dict[str, Any]) -> str:
+    """The report in tables, for people."""
+    lines = []
+    if rows := report["tape"]:
+        steps, local = ["tape"], ["local derivatives"]
+        for row in rows:
+            names = [x if isinstance(x, str) else repr(x).removesuffix(".0") for x in row["operands"]]
+            formula = f" = {draw.formula(RULES[row['operation']], names)}" if row["operation"] else ""
+            steps.append(row["name"] + formula)
+            slopes = [(x, d) for x, d in zip(names, row["partials"], strict=True) if d is not None]
+            local.append(", ".join(f"d{row['name']}/d{x}\xa0=\xa0{_digits(d)}" for x, d in slopes))
+        heads = [head for head in ("value", "gradient", "tangent") if head in rows[0]]
+        lines += [*_table(steps, *[_column(head, [row[head] for row in rows]) for head in heads], local), ""]
+    lines += [f"  value = {_digits(report['value'], 12)}"]
+    if slopes := report["derivatives"]:
+        modes = [("reverse mode", "reverse", 12), ("forward mode", "forward", 12), ("numerically", "numerical", 10)]
+        columns = [_column(head, [slope[key] for slope in slopes.values()], digits) for head, key, digits in modes]
+        lines += ["", *_table(["derivative", *[f"d/d{name}" for name in slopes]], *columns)]
+    if orders := report.get("orders"):
+        lines += ["", *_table(["order", *map(str, range(1, len(orders) + 1))], _column("derivative", orders, 12))]
+    if "drawing" in report:
+        lines += ["", f"  The graph is drawn in {report['drawing']}"]
+    return "\n".join(lines)
+
+
+def as_json(report: dict[str, Any]) -> str:
+    """The report for programs: strict JSON, in which "Infinity", "-Infinity" and "NaN" are strings.
+
+    >>> as_json({"value": math.inf})
+    '{\\n  "value": "Infinity"\\n}'
+    """
+    return json.dumps(json.loads(json.dumps(report), parse_constant=str), indent=2)
+
+
+def _digits(x: float | None, digits: int = 6) -> str:
+    return "-" if x is None else format(x + 0.0, f".{digits}g")  # -0.0 + 0.0 is 0.0
+
+
+def _column(head: str, numbers: list[float | None], digits: int = 6) -> list[str]:
+    """The numbers below their head, and their decimal points below each other."""
+    texts = [_digits(x, digits) for x in numbers]
+    whole = [len(re.split(r"[.e]", text)[0]) for text in texts]
+    texts = [" " * (max(whole) - n) + text for text, n in zip(texts, whole, strict=True)]
+    width = max(map(len, texts))
+    return [text.rjust(len(head)) for text in (head.rjust(width), *[text.ljust(width) for text in texts])]
+
+
+def _table(*columns: list[str]) -> list[str]:
+    """The columns beside each other; what is too long in the last one goes on below."""
+    widths = [max(map(len, column)) for column in columns[:-1]]
+    lines = []
+    for *cells, last in zip(*columns, strict=True):
+        first, *rest = textwrap.wrap(last, 36) or [""]
+        start = "".join(f"  {cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
+        lines += [f"{start}  {first}".rstrip(), *[" " * (len(start) + 2) + line for line in rest]]
+    return [line.replace("\xa0", " ") for line in lines]
+
+
+# The program ----------------------------------------------------------------------------------------------------------
+
+EXAMPLES = """examples:
+  micrograd-plus "0.5 * (w*x + b - y)**2" w=2 x=1 b=0 y=5 --draw graph.svg
+  micrograd-plus "x * sin(y)" x=-1.5 y=2e-3 --forward x
+  micrograd-plus "exp(-x**2 / 2) / sqrt(2 * pi)" x=0.5 --order 4 --json
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(message)
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    names = f"functions: {', '.join(sorted(FUNCTIONS))}; constants: {', '.join(CONSTANTS)}"
+    parser = _Parser(
+        prog="micrograd-plus",
+        usage="%(prog)s EXPRESSION [NAME=NUMBER ...] [options]",
+        description="The value of an expression, its tape, and its derivatives: by reverse mode, by forward\n"
+        "mode, and numerically, from values alone.",
+        epilog=EXAMPLES + "\n" + "\n  ".join(textwrap.wrap(names, 88)),
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=90),
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("words", nargs="*", help=argparse.SUPPRESS)
+    add("--draw", metavar="FILE", type=str.strip, help="draw the graph; FILE ends in .svg, .png, .pdf or .dot")
+    add("--forward", metavar="NAME", default="", help="give this input the tangent 1, and show all tangents")
+    add(
+        "--order",
+        metavar="N",
+        type=int,
+        choices=range(1, ORDER + 1),
+        default=0,
+        help=f"show derivatives of orders 1 to N (at most {ORDER}), of an expression with one input",
+    )
+    add("--json", action="store_true", help="print JSON; Infinity, -Infinity and NaN are strings in it, null is none")
+    add("--version", action="version", version=f"%(prog)s {__version__}")
+    # What begins with a minus sign may be an expression, such as -x: argparse takes it for one if a space comes first.
+    return parser.parse_intermixed_args([f" {a}" if re.match("-[^-]", a) and a != "-h" else a for a in argv])
+
+
+def _draw(root: Value, file: str) -> None:
+    form = Path(file).suffix[1:].lower()
+    if form not in ("svg", "png", "pdf", "dot"):
+        raise InputError(f"--draw {file}: the file must end in .svg, .png, .pdf or .dot")
+    try:
+        graph = draw.draw_dot(root)
+        draw.write(file, graph.source.encode() if form == "dot" else graph.pipe(form))
+    except (OSError, ValueError, RuntimeError, subprocess.SubprocessError) as error:
+        raise InputError(f"--draw {file}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _print(text: str, stream: TextIO) -> None:
+    """Print the text, also where the terminal does not know all its characters."""
+    encoding = stream.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line, and return its exit status: 0, or 2 after an error, which is one line on stderr."""
+    try:
+        arguments = _arguments(sys.argv[1:] if argv is None else argv)
+        expression, *words = arguments.words or [""]
+        if not expression.strip():
+            raise InputError("an expression is missing; --help shows three examples")
+        root, report = examine(parse(expression), bindings(words), arguments.forward, arguments.order)
+        report = {"expression": expression.strip(), **report}
+        if arguments.draw is not None:
+            _draw(root, arguments.draw)
+            report["drawing"] = arguments.draw
+        _print(as_json(report) if arguments.json else as_text(report), sys.stdout)
+    except (InputError, OSError) as error:
+        _print(f"micrograd-plus: error: {' '.join(str(error).split())[:300]}", sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,9 +1,9 @@
 """Diagrams of expressions.
 
-A box is a number: an input (round corners), an operation, or a result (double outline); bare numbers are constants.
-An arrow leads from an operand to the operation, and carries the partial derivative of the one with respect to the
-other: tangents go along the arrows, multiplied by it, and gradients go back against them. The colour of a box is its
-gradient: blue if it is positive, orange if negative, and the darker the larger.
+A box is a Value: an input has round corners, a result a double outline, and what has no box is a constant. An arrow
+leads from an operand to the operation, the first operand uppermost, and carries the partial derivative: along the
+arrows tangents are multiplied by it, against them gradients. The colour is the gradient: blue above 0, orange below,
+and the darker the larger.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ import os
 import sys
 
 from .tape import ZERO, operands, tape
-from .value import Value
+from .value import Value, bottom
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
+    from .rules import Rule
+
 SHOW = ("data", "grad", "tangent", "partials")
 FONT = {"fontname": "Helvetica,Arial,sans-serif"}
-GRAPH = {**FONT, "ranksep": "0.4", "nodesep": "0.2", "ordering": "in"}
-NODE = {**FONT, "fontsize": "13", "shape": "box", "style": "filled", "color": "#555555", "margin": "0.1,0.06"}
-EDGE = {**FONT, "fontsize": "10", "fontcolor": "#333333", "color": "#777777", "arrowsize": "0.6"}
-CONSTANT = {"shape": "plaintext", "style": "", "fontsize": "11", "margin": "0.04", "width": "0", "height": "0"}
+GRAPH = FONT | {"ranksep": "0.4", "nodesep": "0.2", "ordering": "in"}
+NODE = FONT | {"shape": "box", "color": "#555555", "fontsize": "13", "margin": "0.1,0.06"}
+EDGE = FONT | {"color": "#777777", "fontcolor": "#333333", "fontsize": "10", "arrowsize": "0.6"}
+CONSTANT = {"shape": "plaintext", "fontsize": "11", "margin": "0.04", "width": "0", "height": "0"}
 
 
 def draw_dot(
@@ -36,105 +38,173 @@ def draw_dot(
     number: str | Callable[[Any], object] = "{:.4g}",
     max_nodes: int = 1000,
 ) -> Any:
-    """The graph of the expression, or expressions, that `root` is the result of: a `graphviz.Digraph`.
+    """The expression that led to `root`, or to the Values in the list `root`, as a `graphviz.Digraph`.
 
-    It shows itself in a notebook, `.render(outfile="x.svg")` writes it to a file, `.pipe("png")` returns it as bytes,
-    and `.source` is its text. `rankdir` is its direction, "LR", "TB", "RL" or "BT"; `show` are the numbers to show;
-    `number` is how to write them, a format string or a function. TypeError if `root` is no Value, ValueError if there
-    are more than `max_nodes` nodes.
+    It shows itself in a notebook; `.render(outfile="x.svg")` writes x.svg, and x.gv unless `cleanup=True`;
+    `.pipe("png")` returns the bytes of a picture, and `.source` is its text in graphviz's language. `rankdir` is where
+    the arrows lead: "LR", "TB", "RL", "BT". `show` chooses the numbers, and `number`, a format string or a function,
+    writes them. TypeError if `root` is no Value, ValueError if the drawing has more than `max_nodes` nodes.
 
     >>> x = Value(3.0, label="x")
-    >>> print(draw_dot(x * 2.0, show=["data"]).source)
+    >>> picture = draw_dot(x * x)
+    >>> picture.source.count("->")
+    2
     """
-    roots = list(root) if isinstance(root, list | tuple) else [root]
-    if wrong := [x for x in roots if not isinstance(x, Value)] or ([] if roots else [root]):
-        raise TypeError(f"draw_dot: expected a Value or a list of Values, got {wrong[0]!r} ({type(wrong[0]).__name__})")
+    roots: Any = root if isinstance(root, list | tuple) else [root]
+    for x in roots or [root]:
+        if not isinstance(x, Value):
+            raise TypeError(f"draw_dot: expected a Value or a list of Values, got {x!r} ({type(x).__name__})")
     if rankdir not in ("LR", "TB", "RL", "BT"):
-        raise ValueError(f"draw_dot: rankdir must be 'LR', 'TB', 'RL' or 'BT', got {rankdir!r}")
-    parts = {show} if isinstance(show, str) else set(show)
-    if unknown := parts.difference(SHOW):
-        raise ValueError(f"draw_dot: show is to be chosen from {', '.join(SHOW)}, got {sorted(unknown)}")
+        raise ValueError(f"draw_dot: rankdir must be LR, TB, RL or BT, got {rankdir!r}")
+    shown = {show} if isinstance(show, str) else set(show)
+    if not shown.issubset(SHOW):
+        raise ValueError(f"draw_dot: show takes {', '.join(SHOW)}; got {show!r}")
+    if not callable(number) and "{" not in str(number):
+        raise TypeError(f"draw_dot: number must be a function or a format string like '{{:.4g}}', got {number!r}")
     nodes = tape(*roots)
     count = len(nodes) + sum(partial is None for node in nodes for _, partial in operands(node))
     if count > max_nodes:
         raise ValueError(
             f"draw_dot: {count} nodes are more than max_nodes={max_nodes}: pass max_nodes={count} to draw them all, "
-            "or draw a part, an operand of this expression"
+            "or draw a part, from a Value inside the expression"
         )
+    graph = _digraph()(format=format, graph_attr=GRAPH | {"rankdir": rankdir}, node_attr=NODE, edge_attr=EDGE)
+    names = {node: f"n{i}" for i, node in enumerate(nodes)}
+    sizes = [abs(bottom(node.grad)) for node in nodes]
+    largest = max((size for size in sizes if size < float("inf")), default=0.0)
 
-    def write(x: Any) -> str:
-        return str(number(_inner(x)) if callable(number) else number.format(_inner(x)))
+    def text(x: Any) -> str:
+        return str(number(bottom(x)) if callable(number) else number.format(bottom(x)))
 
     def name(x: Any) -> str:
-        return x.label or "·" if isinstance(x, Value) else write(x)
+        return x.label or "·" if isinstance(x, Value) else text(x)
 
-    graph = _drawing()(format=format, graph_attr={**GRAPH, "rankdir": rankdir}, node_attr=NODE, edge_attr=EDGE)
-    names = {node: f"n{i}" for i, node in enumerate(nodes)}
-    largest = max((abs(g) for g in map(_inner, [node.grad for node in nodes]) if abs(g) < float("inf")), default=0.0)
     for node in nodes:
-        title = f"<B>{_html(node.label)}</B>" if node.label else ""
-        if node.rule.name:
-            text = _text(node.rule, [name(x) for x, _ in operands(node)])
-            title = f"{title} = {_html(text)}" if title else _html(text)
-        numbers = [
-            (part, write(getattr(node, part)))
-            for part in ("data", "grad", "tangent")
-            if part in parts and (part != "tangent" or node.tangent is not ZERO)
-        ]
-        style = "filled" if node.rule.name else "rounded,filled"
-        color = _color(_inner(node.grad), largest) if "grad" in parts else "#ffffff"
-        outline = "2" if any(node is x for x in roots) else "1"
-        graph.node(names[node], _table(title, numbers), style=style, fillcolor=color, peripheries=outline)
+        operation = formula(node.rule, [name(x) for x, _ in operands(node)])
+        keys = [key for key in SHOW[:3] if key in shown and (key != "tangent" or node.tangent is not ZERO)]
+        graph.node(
+            names[node],
+            _table(node.label, operation, [(key, text(getattr(node, key))) for key in keys]),
+            style="filled" if operation else "filled,rounded",
+            fillcolor=_color(bottom(node.grad) if "grad" in shown else 0.0, largest),
+            peripheries="2" if any(node is x for x in roots) else "1",
+        )
         for i, (x, partial) in enumerate(operands(node)):
-            if partial is not None:
-                label = f"<{_html(write(partial))}>" if "partials" in parts else None
-                graph.edge(names[x], names[node], label)
+            if partial is None:
+                constant = f"{names[node]}_{i}"
+                label = f"{x.label} = {text(x)}" if isinstance(x, Value) and x.label else text(x)
+                graph.node(constant, f"<{_escape(label)}>", **CONSTANT)
+                graph.edge(constant, names[node], color="#bbbbbb", arrowhead="none")
             else:
-                text = f"{x.label} = {write(x)}" if isinstance(x, Value) and x.label else write(x)
-                graph.node(f"{names[node]}c{i}", f"<{_html(text)}>", **CONSTANT)
-                graph.edge(f"{names[node]}c{i}", names[node], color="#bbbbbb", arrowhead="none")
+                label = f"<&#160;∂ {_escape(text(partial))}&#160;>" if "partials" in shown else ""
+                graph.edge(names[x], names[node], label, weight="8" if x.rule.name else "1")  # long chains go straight
     return graph
 
 
-def _inner(x: Any) -> Any:
-    """The number inside a Value of any depth."""
-    while isinstance(x, Value):
-        x = x.data
-    return x
-
-
-def _text(rule: Any, names: list[str]) -> str:
-    """The operation as it is best read: a template that is a formula is no match for the name of the function."""
-    is_short = rule.name in rule.template or not any(c.isalnum() for c in rule.template.format(x="", y=""))
-    text = rule.text(names) if is_short else f"{rule.name}({', '.join(names)})"
+def formula(rule: Rule, names: list[str]) -> str:
+    """The operation written out, cut if it is long; of an input, the empty string."""
+    text = rule.text(names)
     return text if len(text) <= 40 else text[:39] + "…"
 
 
-def _html(text: str) -> str:
+def _table(label: str, operation: str, rows: list[tuple[str, str]]) -> str:
+    """The text of a box, in graphviz's likeness of HTML."""
+    title = " = ".join([f"<B>{_escape(label)}</B>"] * bool(label) + [_escape(operation)] * bool(operation))
+    lines = [f'<TD COLSPAN="2">{title or "·"}</TD>'] if title or not rows else []
+    for key, number in rows:
+        left = f'<TD ALIGN="LEFT"><FONT COLOR="#444444" POINT-SIZE="11">{key}</FONT></TD>'
+        lines.append(f'{left}<TD ALIGN="RIGHT">&#160;&#160;{_escape(number)}</TD>')
+    body = "".join(f"<TR>{line}</TR>" for line in lines)
+    return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2">{body}</TABLE>>'
+
+
+def _escape(text: str) -> str:
+    """Text that draws as itself: no markup, no graphviz escapes like \\N, no characters that a picture cannot hold."""
     import html
+    import re
 
-    return html.escape(text.replace("\\", "\\\\")).replace("\n", "<BR/>")
-
-
-def _table(title: str, numbers: list[tuple[str, str]]) -> str:
-    rows = [f'<TR><TD COLSPAN="2">{title}</TD></TR>'] if title else []
-    rows += [
-        f'<TR><TD ALIGN="LEFT"><FONT COLOR="#444444" POINT-SIZE="11">{part}</FONT></TD>'
-        f'<TD ALIGN="RIGHT">{_html(text)}</TD></TR>'
-        for part, text in numbers
-    ]
-    return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2">{"".join(rows)}</TABLE>>'
+    lines = text.expandtabs(4).splitlines() or [""]
+    lines = [re.sub("[\0-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", lambda m: ascii(m[0])[1:-1], line) for line in lines]
+    return "<BR/>".join(html.escape(line.replace("\\", "\\\\")) or "&#160;" for line in lines)
 
 
 def _color(grad: float, largest: float) -> str:
+    """From white at 0 to blue or orange at the largest gradient of the drawing; grey for nan."""
     if grad != grad:
         return "#dddddd"
-    end = (130, 180, 225) if grad > 0.0 else (248, 176, 96)
-    share = min(abs(grad) / largest, 1.0) ** 0.5 if grad and largest else float(grad != 0.0)
-    return "#" + "".join(f"{round(255 - (255 - c) * share):02x}" for c in end)
+    full = (146, 196, 240) if grad > 0.0 else (248, 176, 96)  # equally dark in grey
+    share = (min(abs(grad) / largest, 1.0) if largest else 1.0) ** 0.5 if grad else 0.0
+    return "#" + "".join(f"{round(255 - (255 - c) * share):02x}" for c in full)
 
 
-def _drawing() -> Any:
-    import graphviz
+# The engine and the files ---------------------------------------------------------------------------------------------
 
-    return graphviz.Digraph
+
+def _digraph() -> Any:
+    """The class `graphviz.Digraph`, but it needs no program `dot`, and it writes a file whole or not at all."""
+    import graphviz  # type: ignore[import-untyped]
+
+    class Digraph(graphviz.Digraph):  # type: ignore[misc]
+        def pipe(self, format: Any = None, *, engine: Any = None, encoding: Any = None, **options: Any) -> Any:
+            try:
+                return super().pipe(format, engine=engine, encoding=encoding, **options)
+            except graphviz.ExecutableNotFound as error:
+                picture = _pygraphviz(self.source, format or self.format, engine or self.engine, error)
+            return picture.decode(encoding) if encoding else picture
+
+        def render(
+            self, filename: Any = None, directory: Any = "", view: Any = False, cleanup: Any = False, **options: Any
+        ) -> str:
+            outfile, quiet = options.pop("outfile", None), options.pop("quiet_view", False)
+            stem, ending = os.path.splitext(outfile or "")
+            format = options.pop("format", None) or ending[1:].lower() or self.format
+            source = os.path.join(directory or self.directory, filename or (f"{stem}.gv" if stem else self.filename))
+            path = os.fspath(outfile or f"{source}.{format}")
+            picture = self.pipe(format, **options)
+            for file, content in [(source, self.source.encode())] * (not cleanup) + [(path, picture)]:
+                os.makedirs(os.path.dirname(file) or ".", exist_ok=True)
+                write(file, content)
+            if view:
+                graphviz.view(path, quiet=quiet)
+            return path
+
+    return Digraph
+
+
+def _pygraphviz(source: str, format: str, engine: str, error: Exception) -> bytes:
+    """The picture by the engine in pygraphviz, in a process of its own, as `dot` is: there it may warn, or crash."""
+    import subprocess
+    from importlib.util import find_spec
+
+    if not find_spec("pygraphviz"):
+        error.args = (
+            "to draw, install the program graphviz (apt install graphviz, brew install graphviz, ...), "
+            'or pip install "micrograd-plus[render]"; .source works without them',
+        )
+        raise error from None
+    program = "import sys, pygraphviz; graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode());"
+    program += "sys.stdout.buffer.write(graph.draw(format=sys.argv[1], prog=sys.argv[2]))"
+    command = [sys.executable, "-P", "-c", program, format, engine]
+    done = subprocess.run(command, input=source.encode(), capture_output=True)
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").splitlines() or [f"exit status {done.returncode}"]
+        reason = next((line for line in lines if line.startswith("Error")), lines[-1])
+        raise RuntimeError(f"pygraphviz cannot draw this as {format}: {reason}") from None
+    return done.stdout
+
+
+def write(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file whole or not at all: to a neighbour first, which then takes its name; OSError if that fails."""
+    target = os.path.realpath(path)
+    is_file = os.path.isfile(target) or not os.path.exists(target)  # a device or a directory is not to be replaced
+    neighbour = os.path.join(os.path.dirname(target), f".{os.getpid()}-{id(content):x}.tmp") if is_file else target
+    try:
+        with open(neighbour, "wb") as file:
+            file.write(content)
+        if is_file:
+            os.replace(neighbour, target)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+    finally:
+        if is_file and os.path.exists(neighbour):
+            os.remove(neighbour)

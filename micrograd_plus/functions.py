@@ -23,12 +23,23 @@ if TYPE_CHECKING:
     Function = Callable[..., Any]
 
 
+def is_real(x: Any) -> bool:
+    """Whether `x` is a real number of Python's or NumPy's, and no Value; an array of one number is still an array.
+
+    >>> is_real(2), is_real("2"), is_real(2j)
+    (True, False, False)
+    """
+    if hasattr(x, "dtype"):
+        return x.dtype.kind in "fiub" and x.shape == ()
+    return hasattr(x, "__float__") and not hasattr(x, "operate")
+
+
 def plain(x: Any, name: str = "a number") -> Any:
     """`x` as a float, or as it is if it is complex; TypeError, naming `name`, if it is not a number."""
-    if isinstance(x, complex) or type(x).__name__.startswith("complex"):  # NumPy's complex64 is no complex to Python
-        return complex(x)
-    if hasattr(x, "__float__") and getattr(x, "shape", ()) == ():  # an array of one number is still an array
+    if is_real(x):
         return float(x)
+    if isinstance(x, complex) or getattr(getattr(x, "dtype", None), "char", "") in ("F", "D", "G"):  # NumPy's complex
+        return complex(x)
     raise TypeError(f"{name}: expected a number, got {x!r} ({type(x).__name__})")
 
 
@@ -43,9 +54,11 @@ def lift(name: str, real: Function, imaginary: Function | None = None, pack: Fun
 
     def general(*arguments: Any) -> Any:
         operands = pack(*arguments) if pack else arguments
-        for x in operands:
-            if hasattr(x, "operate"):
-                return x.operate(name, operands)
+        kinds = set(map(type, operands))
+        if kinds <= {float}:
+            return real(*operands)
+        if any(hasattr(kind, "operate") for kind in kinds):
+            return next(x for x in operands if hasattr(x, "operate")).operate(name, operands)
         numbers = [plain(x, name) for x in operands]
         if complex not in map(type, numbers):
             return real(*numbers)
@@ -54,7 +67,7 @@ def lift(name: str, real: Function, imaginary: Function | None = None, pack: Fun
         return imaginary(*numbers)
 
     def function(x: Any, *y: Any) -> Any:
-        if type(x) is float and (not y or type(y[0]) is float):  # the common case needs no more
+        if type(x) is float and (not y or (type(y[0]) is float and len(y) == 1)):  # the common case needs no more
             return real(x, *y)
         return general(x, *y)
 
@@ -78,6 +91,12 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 
 
 KERNELS["where"] = where
+
+
+def _atan2(y: complex, x: complex) -> complex:
+    angle = math.atan2(y.real, x.real)  # the rest is small, and keeps a small imaginary part
+    c, s = math.cos(angle), math.sin(angle)
+    return angle + cmath.atan((y * c - x * s) / (x * c + y * s))
 
 
 # From math and cmath ------------------------------------------------------------------------------------------------
@@ -106,7 +125,7 @@ expm1 = lift("expm1", math.expm1, lambda z: complex(math.expm1(z.real) * math.co
                                                     math.exp(z.real) * math.sin(z.imag)))
 log1p = lift("log1p", math.log1p, lambda z: complex(math.log1p(z.real * (2 + z.real) + z.imag**2) / 2,
                                                     math.atan2(z.imag, 1 + z.real)))
-atan2 = lift("atan2", math.atan2, lambda y, x: -1j * cmath.log((x + 1j * y) / cmath.sqrt(x * x + y * y)))
+atan2 = lift("atan2", math.atan2, _atan2)
 hypot = lift("hypot", math.hypot, lambda x, y: cmath.sqrt(x * x + y * y))
 pow   = lift("pow",   math.pow,   lambda x, y: x**y)
 # fmt: on
@@ -139,32 +158,33 @@ def _cbrt(x: float) -> float:
     return root + (x / (root * root) - root) / 3.0 if x and isfinite(x) else root
 
 
-def _square(x: float) -> tuple[float, float]:
-    """x² as a sum of two floats, exactly, for |x| < 1e150 (Dekker, Numerische Mathematik 18, 1971)."""
-    high = x * 134217729.0  # 2²⁷ + 1
-    high -= high - x
-    low = x - high
-    return x * x, ((high * high - x * x) + 2.0 * high * low) + low * low
+def _product(x: float, y: float) -> tuple[float, float]:
+    """x * y as a sum of two floats, exactly, for sizes of 1e-140 to 1e150 (Dekker, Numerische Mathematik 18, 1971)."""
+    x_high, y_high = x * 134217729.0, y * 134217729.0  # 2²⁷ + 1
+    x_high, y_high = x_high - (x_high - x), y_high - (y_high - y)
+    x_low, y_low = x - x_high, y - y_high
+    return x * y, ((x_high * y_high - x * y) + x_high * y_low + x_low * y_high) + x_low * y_low
 
 
 def _gaussian(x: float, c: float) -> float:
-    if not 1e-100 < x * x < 1e10:
+    if not (1e-20 < math.fabs(c * x * x) < 1e3 and 1e-130 < math.fabs(x) < 1e150):  # 1, 0 or infinite
         return math.exp(c * x * x)
-    square, rest = _square(x)
-    bell = math.exp(c * square)
-    return bell + bell * c * rest
+    square, square_rest = _product(x, x)
+    power, power_rest = _product(c, square)
+    bell = math.exp(power)
+    return bell + bell * (power_rest + c * square_rest)
 
 
 def _ndtr(x: float) -> float:
     z = -x * math.sqrt(0.5)
     if not 0.5 < z < 40.0:
         return 0.5 * math.erfc(z)
-    (half, half_rest), (square, square_rest) = _square(x), _square(z)  # z is off x/√2 by z² - x²/2 over 2z
-    error = ((square - 0.5 * half) + (square_rest - 0.5 * half_rest)) / (2.0 * z)
+    (half, half_rest), (square, square_rest) = _product(0.5 * x, x), _product(z, z)
+    error = ((square - half) + (square_rest - half_rest)) / (2.0 * z)  # by which z is too far from 0
     return 0.5 * math.erfc(z) + error * _gaussian(z, -1.0) / math.sqrt(math.pi)
 
 
-_chain = lift("chain", lambda x, y: x * y, lambda x, y: x * y)
+_chain = lift("chain", lambda x, y: x * y if x and y else 0.0, lambda x, y: x * y)
 
 
 def chain(x: Any, y: Any) -> Any:
@@ -196,8 +216,11 @@ def _sum(*x: Any) -> Any:
 
 
 def _dot(*x: Any) -> Any:
-    half = len(x) // 2
-    return _sum(*[a * b for a, b in zip(x[:half], x[half:], strict=True)])
+    pairs = list(zip(x[: len(x) // 2], x[len(x) // 2 :], strict=True))
+    if complex in map(type, x):
+        return _sum(*[a * b for a, b in pairs])
+    parts = [part for a, b in pairs for part in _product(a, b)]
+    return math.fsum(parts if all(map(isfinite, parts)) else [a * b for a, b in pairs])
 
 
 def _weights(x: tuple[Any, ...]) -> tuple[Any, list[Any]]:
@@ -208,7 +231,7 @@ def _weights(x: tuple[Any, ...]) -> tuple[Any, list[Any]]:
         distance = z - top
         back = distance - z
         lost = (z - (distance - back)) - (top + back)  # Knuth, The Art of Computer Programming 2, 4.2.2
-        weight = exp(distance) if z != top else 1.0
+        weight = 1.0 if z is top or z == top else exp(distance)
         weights.append(weight + weight * lost if isfinite(lost.real) else weight)
     return top, weights
 
@@ -231,7 +254,7 @@ def _log_softmax(*x: Any) -> Any:
     top, weights = _weights(x)
     weights.remove(1.0)
     rest = log1p(_sum(*weights))
-    return [(z - top) - rest for z in x]
+    return [(z - top if z != top else 0.0) - rest for z in x]
 
 
 def _each(name: str, every: Function) -> Function:

@@ -18,7 +18,7 @@ other inputs. Where the value exists but the slope does not, the slope is a choi
 from __future__ import annotations
 
 import math
-from math import inf, nan, pi
+from math import nan, pi
 
 from . import functions
 from .functions import KERNELS, lift, where
@@ -39,15 +39,25 @@ class Rule:
         self.name, self.template, self.partials, self.numpy, self.label = name, template, partials, numpy, label
 
     def text(self, operands: list[str]) -> str:
-        """The operation written out, with these texts as its operands.
+        """The operation as people write it, with these texts as its operands.
 
-        >>> RULES["mul"].text(["w", "2"]), RULES["dot"].text(["a", "b", "c", "d"])
-        ('w * 2', 'dot([a, b], [c, d])')
+        >>> RULES["mul"].text(["w", "2"]), RULES["silu"].text(["x"]), RULES["dot"].text(["a", "b", "c", "d"])
+        ('w * 2', 'silu(x)', 'dot([a, b], [c, d])')
         """
-        if "[{" in self.template:  # over sequences: each half of the operands, or all of them
-            n = len(operands) // self.template.count("{")
-            return self.template.format(x=", ".join(operands[:n]), y=", ".join(operands[n:]))
-        return self.template.format(**dict(zip("xy", operands, strict=False)))
+        if "(" in self.template and f"{self.name}(" not in self.template:
+            return f"{self.name}({', '.join(operands)})"  # the template is a formula of other operations
+        return self.program(operands)
+
+    def program(self, operands: list[str]) -> str:
+        """The operation as a program computes it, in the syntax that Python and JavaScript share.
+
+        >>> RULES["silu"].program(["x"])
+        'x * sigmoid(x)'
+        """
+        if "[{" not in self.template:
+            return self.template.format(**dict(zip("xy", operands, strict=False)))
+        n = len(operands) // self.template.count("{")  # over sequences: all operands, or half of them and half
+        return self.template.format(x=", ".join(operands[:n]), y=", ".join(operands[n:]))
 
 
 RULES: dict[str, Rule] = {}
@@ -65,7 +75,7 @@ def rule(template: str, doc: str, numpy: str = "") -> Callable[[Function], Funct
         name = partials.__name__
         function: Function | None = getattr(functions, name, None)
         if function is None:  # made of other operations: its template is its value
-            value = f"lambda x, y=None: {template.format(x='x', y='y')}"
+            value = f"lambda x, y=None: {Rule(name, template, partials).program(['x', 'y'])}"
             default = partials.__defaults__
             pack = (lambda x, y=default[0]: (x, y)) if default else None
             function = lift(name, eval(value, dict(KERNELS)), eval(value, FUNCTIONS | {"__builtins__": {}}), pack)
@@ -101,11 +111,12 @@ def mod(x, y):
 def pow(x, y):
     power = pow(x, y)
     steep = (x == 0.0) & (y < 1.0)                                  # an infinite slope, or none at y = 0
-    small = y < 0.5                                                 # y - 1 would lose digits of y: take x**y / x
+    small = (y < 0.5) | (y > 2.0**53)                               # y - 1 would lose digits of y: take x**y / x
     slope = where(small, y * power / where(small & (x != 0.0), x, 1.0),
                          y * pow(where(steep, 1.0, x), where(small, 1.0, y - 1.0)))
+    cliff = reciprocal(pow(where(steep, x, 1.0), where(steep, 1.0 - y, 1.0)))
     return (power,
-            where(steep, where(y == 0.0, 0.0, inf), slope),
+            where(steep, where(y == 0.0, 0.0, y * cliff), slope),
             where(x > 0.0, power * log(where(x > 0.0, x, 1.0)), where(x == 0.0, 0.0, nan)))
 @rule("-{x}", "The opposite -x: neg(2.0) is -2.0")
 def neg(x): return -x, -1.0
@@ -115,7 +126,7 @@ def abs(x): return abs(x), sign(x)
 def reciprocal(x):
     inverse = reciprocal(x)
     return inverse, -inverse * inverse
-@rule("chain({x}, {y})", "The product x * y, but 0 if either is 0, also against infinity: chain(0.0, inf) is 0.0")
+@rule("chain({x}, {y})", "The product x * y, but 0 if either is 0, also against infinity: chain(0.0, 1e308 * 10) is 0.0")
 def chain(x, y): return chain(x, y), y, x
 # Jumps and kinks ------------------------------------------------------------------------------------------------------
 @rule("sign({x})", "The sign of x, -1, 0 or 1: sign(-2.0) is -1.0")
@@ -150,7 +161,7 @@ def log10(x): return log10(x), reciprocal(x) / math.log(10.0)
 @rule("sqrt({x})", "The square root of x >= 0, its slope infinite at 0: sqrt(9.0) is 3.0")
 def sqrt(x):
     root = sqrt(x)
-    return root, 0.5 * reciprocal(root)
+    return root, 0.5 * reciprocal(root + 0.0)                       # -0.0 + 0.0 is 0.0
 @rule("cbrt({x})", "The cube root of x, its slope infinite at 0: cbrt(-8.0) is -2.0")
 def cbrt(x):
     root = cbrt(x)
@@ -186,7 +197,9 @@ def sinh(x): return sinh(x), cosh(x)
 @rule("cosh({x})", "The hyperbolic cosine of x: cosh(0.0) is 1.0")
 def cosh(x): return cosh(x), sinh(x)
 @rule("tanh({x})", "The hyperbolic tangent of x: tanh(0.0) is 0.0")
-def tanh(x): return tanh(x), 4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x)
+def tanh(x):
+    less = sigmoid(where(x > 0.0, -2.0 * x, 2.0 * x))
+    return tanh(x), 4.0 * (less - less * less)
 @rule("asinh({x})", "The number whose hyperbolic sine is x: asinh(0.0) is 0.0", numpy="arcsinh")
 def asinh(x): return asinh(x), reciprocal(hypot(1.0, x))
 @rule("acosh({x})", "The number from 0 up whose hyperbolic cosine is x >= 1: acosh(1.0) is 0.0", numpy="arccosh")
@@ -197,7 +210,7 @@ def atanh(x): return atanh(x), reciprocal((1.0 - x) * (1.0 + x))
 @rule("gaussian({x}, {y})", "The bell exp(y * x**2): gaussian(0.0, -0.5) is 1.0")
 def gaussian(x, y):
     bell = gaussian(x, y)
-    return bell, 2.0 * y * x * bell, x * x * bell
+    return bell, 2.0 * chain(y * x, bell), chain(x * x, bell)
 @rule("ndtr({x})", "The area under the normal distribution up to x: ndtr(0.0) is 0.5")
 def ndtr(x): return ndtr(x), gaussian(x, -0.5) / math.sqrt(2.0 * pi)
 @rule("erf({x})", "The error function: erf(0.0) is 0.0")
@@ -217,8 +230,8 @@ def elu(x, y=1.0):
 def gelu(x): return gelu(x), ndtr(x) + x * gaussian(x, -0.5) / math.sqrt(2.0 * pi)
 @rule("exp(minimum({x}, 0.0)) / (1.0 + exp(-abs({x})))", "The logistic function 1 / (1 + e**-x): sigmoid(0.0) is 0.5")
 def sigmoid(x):
-    rise = sigmoid(x)
-    return rise, rise * sigmoid(-x)
+    less = sigmoid(where(x > 0.0, -x, x))                           # of σ(x) and σ(-x): 1 - less loses no digits
+    return sigmoid(x), less - less * less
 @rule("{x} * sigmoid({x})", "The sigmoid linear unit, x * sigmoid(x): silu(0.0) is 0.0")
 def silu(x):
     rise = sigmoid(x)

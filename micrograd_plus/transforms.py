@@ -44,7 +44,7 @@ def derivative(f: Function, n: int = 1) -> Function:
         _number(value, f"derivative: the result of {_name(f)}")
         return tangent
 
-    return derivative(slope, n - 1) if n > 1 else slope if n else f
+    return derivative(_named(f, slope), n - 1) if n > 1 else _named(f, slope) if n else f
 
 
 def grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
@@ -58,7 +58,7 @@ def grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
     {'w': 4.0, 'x': 12.0}
     """
     both = value_and_grad(f, argnums)
-    return lambda *args, **kwargs: both(*args, **kwargs)[1]
+    return _named(f, lambda *args, **kwargs: both(*args, **kwargs)[1])
 
 
 def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
@@ -75,7 +75,7 @@ def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
         gradients = pullback(1.0)
         return value, gradients if isinstance(argnums, tuple) else gradients[0]
 
-    return both
+    return _named(f, both)
 
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -148,7 +148,7 @@ def jacobian(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
             rows = [_fill(primals, row) for row in zip(*columns, strict=True)]
         return _fill(value, rows if isinstance(argnums, tuple) else [row[0] for row in rows])
 
-    return gradients
+    return _named(f, gradients)
 
 
 def hessian(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
@@ -195,10 +195,12 @@ def _map(function: Function, what: str, tree: Any, *others: Any) -> Any:
 
 
 def _array(shape: tuple[int, ...], items: list[Any]) -> Any:
-    """A NumPy array of that shape: of floats if all items are, of floats with more axes if all are arrays of floats."""
+    """A NumPy array of that shape: of floats if all items are, with more axes if all items are arrays."""
     numpy = sys.modules["numpy"]
-    if all(isinstance(x, float) or hasattr(x, "dtype") for x in items):
-        return numpy.array(items, dtype=float).reshape(shape + numpy.shape(items[0] if items else 0.0))
+    if all(isinstance(x, float) for x in items):
+        return numpy.array(items, dtype=float).reshape(shape)
+    if all(hasattr(x, "dtype") for x in items):
+        return numpy.array(items).reshape(shape + items[0].shape)
     array = numpy.empty(len(items), dtype=object)
     array[:] = items
     return array.reshape(shape)
@@ -234,8 +236,7 @@ def _restrict(f: Function, argnums: int | tuple[int, ...], args: Any, kwargs: An
             arguments[i] = x
         return f(*arguments, **kwargs)
 
-    inner.__name__ = _name(f)
-    return inner, tuple([args[i] for i in numbers])
+    return _named(f, inner), tuple([args[i] for i in numbers])
 
 
 # Levels ---------------------------------------------------------------------------------------------------------------
@@ -266,3 +267,9 @@ def _number(x: Any, name: str) -> Any:
 
 def _name(f: Any) -> str:
     return getattr(f, "__name__", repr(f))
+
+
+def _named(f: Any, function: Any) -> Function:
+    """`function`, under the name of `f`, for messages."""
+    function.__name__ = _name(f)
+    return function  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ respect to every number. The numbers themselves may be Values, of an outer level
 from __future__ import annotations
 
 from . import tape
-from .functions import chain, plain
+from .functions import chain, is_real
 from .rules import FUNCTIONS, RULES, Rule
 from .tape import ZERO
 
@@ -30,8 +30,8 @@ class Value:
     """A number with its derivatives: `data`, `tangent` (forward mode), `grad` (reverse mode), and a `label`.
 
     `x`, `y` are the operands it was made of by `rule`, `dx`, `dy` its partial derivatives with respect to them, None
-    for constants; with more operands than two, `x` and `y` hold all operands and all partials. `level` counts the
-    transforms around it. TypeError if `data` is not a real number.
+    for constants; with more operands than two, `x` and `y` hold all operands and all partials. `level` is 0, or the
+    number of the transform that made it or its operands. TypeError if `data` or `tangent` is not a real number.
 
     >>> x = Value(3.0, tangent=1.0, label="x")
     >>> y = x * x
@@ -45,8 +45,8 @@ class Value:
     __slots__ = ("data", "dx", "dy", "grad", "level", "rule", "tangent", "x", "y")
 
     def __init__(self, data: Any, *, tangent: Any = ZERO, label: str = "") -> None:
-        self.data = real(data, f"Value({data!r})")
-        self.tangent = tangent if tangent is ZERO else real(tangent, f"Value(..., tangent={tangent!r})")
+        self.data = real(data, "Value")
+        self.tangent = tangent if tangent is ZERO else real(tangent, "Value: the tangent")
         self.grad: Any = ZERO
         self.level = 0
         self.rule = _leaf
@@ -82,7 +82,7 @@ class Value:
         """
         if self.level:
             raise TypeError(f"{self!r}.backward(): inside of a transform there are vjp and grad for that")
-        tape.sweep([(self, real(grad, f"backward({grad!r})"))])
+        tape.sweep([(self, real(grad, "backward"))])
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Value:
         """The operation of that name on these operands, at least one of which is a Value."""
@@ -135,7 +135,7 @@ class Value:
     __int__ = __complex__ = __float__
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (_bottom(self.data), _bottom(self.grad), self.label)
+        return _restore, (bottom(self.data), bottom(self.grad), self.label)
 
     if TYPE_CHECKING:  # a type checker cannot see that these are made below, from the rules
 
@@ -167,13 +167,22 @@ def variable(data: Any, level: int, kind: type[Value] = Value) -> Value:
 
 
 def real(x: Any, name: str) -> float:
-    number = None if isinstance(x, Value) else plain(x, name)
-    if type(number) is not float:
-        raise TypeError(f"{name}: expected a real number, got {x!r} ({type(x).__name__})")
-    return number
+    """`x` as a float; TypeError, naming `name`, if it is not a real number, or a Value.
+
+    >>> real(True, "w")
+    1.0
+    """
+    if not is_real(x):
+        raise TypeError(f"{name}: expected a {'real ' * isinstance(x, complex)}number, got {x!r} ({type(x).__name__})")
+    return float(x)
 
 
-def _bottom(x: Any) -> Any:
+def bottom(x: Any) -> Any:
+    """The number inside a Value of Values; any other number as it is.
+
+    >>> bottom(variable(Value(3.0), level=7)), bottom(2.0)
+    (3.0, 2.0)
+    """
     while isinstance(x, Value):
         x = x.data
     return x
@@ -287,7 +296,7 @@ def _binary(rule: Rule) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any],
 
 def _is_number(x: Any, rule: Rule, value: Value) -> bool:
     """Whether `x` can be an operand; False if not, but it may know what to do with a Value, as an array does."""
-    if isinstance(x, Value) or (hasattr(x, "__float__") and getattr(x, "shape", ()) == ()):
+    if isinstance(x, Value) or is_real(x):
         return True
     if hasattr(x, "__radd__") and not isinstance(x, complex):
         return False

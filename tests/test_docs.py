@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,10 @@ def test_code_blocks_run(page, monkeypatch, tmp_path):
         else:
             exec(compile("\n" * line + block[1], str(page), "exec"), names)
     assert runner.summarize(verbose=False).failed == 0
+
+
+def test_the_table_of_operations_is_what_the_rules_say_today():
+    sys.path.insert(0, str(ROOT / "docs"))
+    import make_tables
+
+    assert make_tables.PAGE.read_text(encoding="utf-8") == make_tables.page()

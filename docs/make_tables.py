@@ -1,0 +1,68 @@
+"""Writes docs/operations.md: the table of derivatives, read off the rules by running them on Values named x and y.
+
+python docs/make_tables.py
+"""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+from micrograd_plus import Value
+from micrograd_plus.rules import RULES, Rule
+from micrograd_plus.tape import operands
+
+PAGE = Path(__file__).parent / "operations.md"
+HEAD = """# The operations and their derivatives
+
+Every operation of the library is one rule in `micrograd_plus/rules.py`. This table is made by running the rules on two
+Values named x and y, and writing down the partial derivatives that came out (`python docs/make_tables.py`): what stands
+here is what runs. Where a rule chooses by the sign of its operands, the table shows the case x > 0, or x > y.
+
+Functions are called as `mg.sin(x)`, methods as `x.sin()`; NumPy's name is given where it is another one, so that
+`np.arcsin` works on arrays of Values. `mean` and `where(condition, x, y)` are made of these. The derivatives use some
+operations that are seldom needed otherwise: `reciprocal(x)` is 1 / x, infinite at 0; `gaussian(x, y)` is exp(y · x²);
+`ndtr(x)` is the area under the normal distribution up to x; `step(x)` is 1 where x > 0, else 0; `chain(x, y)` is x · y,
+but 0 if either is 0, also against infinity.
+
+| operation | value | ∂/∂x | ∂/∂y | NumPy |
+|---|---|---|---|---|
+"""
+
+
+def text(x: Any) -> str:
+    """The expression that a number of a rule is: a label, a constant, or an operation of such."""
+    if not isinstance(x, Value):
+        return f"{x:.6g}"
+    return x.label or written(x.rule, [text(operand) for operand, _ in operands(x)])
+
+
+def written(rule: Rule, texts: list[str]) -> str:
+    """The operation on these texts, without a parenthesis too many."""
+    return ast.unparse(ast.parse(rule.text([f"({t})" for t in texts]), mode="eval"))
+
+
+def row(rule: Rule) -> str:
+    """A line of the table: the rule at the first point of its domain that comes to hand."""
+    for x in (1.5, 0.5):
+        point = [Value(x, label="x"), Value(0.7, label="y")]
+        if "{y}" not in rule.template and "[" not in rule.template:
+            del point[1]
+        try:
+            _, *partials = rule.partials(*point)
+        except ValueError:
+            continue
+        names = [p.label for p in point]
+        cells = [rule.program(names), *[text(partial) for partial in partials]]
+        return (
+            f"| {rule.name} | {' | '.join(f'`{c}`' for c in cells)} |{'' if len(cells) > 2 else '  |'} {rule.numpy} |"
+        )
+    raise ValueError(f"{rule.name}: none of the points is in its domain")
+
+
+def page() -> str:
+    """The whole page."""
+    return HEAD + "\n".join(row(rule) for rule in RULES.values()) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

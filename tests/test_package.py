@@ -1,0 +1,95 @@
+"""The package as a whole: what importing it costs, how its files build on each other, and what its names say."""
+
+import ast
+import doctest
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import micrograd_plus as mg
+from micrograd_plus import Value, functions
+from micrograd_plus.rules import FUNCTIONS, RULES, rule
+
+ROOT = Path(__file__).parent.parent
+HOUSE = ["functions", "rules", "tape", "value", "transforms", "jit", "draw", "explore"]
+HOUSE += ["nn", "losses", "optim", "testing", "__main__"]
+FILES = sorted((ROOT / "micrograd_plus").glob("*.py"))
+PUBLIC = {name: getattr(mg, name) for name in {*mg.__all__, *FUNCTIONS}}
+
+
+def test_importing_the_package_brings_nothing_but_math_and_itertools():
+    program = """
+import cmath, itertools, math, os, sys, __future__
+before = set(sys.modules)
+import micrograd_plus
+print(*[name for name in set(sys.modules) - before if name.split(".")[0] != "micrograd_plus"])
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert result.stdout.split() == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_file_imports_only_from_files_above_it(file):
+    if file.stem == "__init__":
+        return
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level and "TYPE_CHECKING" not in _condition(file, node):
+            for name in [node.module] if node.module else [alias.name for alias in node.names]:
+                if name in HOUSE:
+                    assert HOUSE.index(name) < HOUSE.index(file.stem), f"line {node.lineno}"
+
+
+def _condition(file, node):
+    """The test of the `if` that a statement stands under, if it does."""
+    for outer in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(outer, ast.If) and any(inner.lineno == node.lineno for inner in outer.body):
+            return ast.unparse(outer.test)
+    return ""
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_every_public_name_has_a_sentence_and_an_example(name):
+    text = inspect.getdoc(PUBLIC[name])
+    assert re.match(r"[A-Z`].*\.$", text.split("\n\n")[0], re.DOTALL), "there is no sentence"
+    assert doctest.DocTestParser().get_examples(text), "there is no example"
+
+
+def test_the_functions_do_not_shadow_python_under_import_star():
+    names = {}
+    exec("from micrograd_plus import *", names)
+    assert {"sin", "Value", "grad", "maximum"} <= names.keys()
+    assert not {"abs", "pow", "sum"} & names.keys()
+
+
+def test_the_version_is_that_of_the_installed_package():
+    from importlib.metadata import version
+
+    assert mg.__version__ == version("micrograd-plus")
+
+
+def test_an_operation_is_added_by_one_rule():
+    @rule("{x} * {x} * {x}", "The cube of x: cube(2.0) is 8.0")
+    def cube(x):
+        return cube(x), 3.0 * x * x
+
+    try:
+        x = Value(2.0, tangent=1.0, label="x")
+        y = cube(x)
+        y.backward()
+        assert (y.data, y.tangent, x.grad) == (8.0, 12.0, 12.0)
+        assert mg.derivative(cube, n=3)(5.0) == 6.0
+        assert cube(2.0 + 1e-200j).imag == 12e-200
+        assert "x * x * x" in mg.draw_dot(y).source
+        assert "cube(2.0)\n    8.0" in cube.__doc__
+    finally:
+        del RULES["cube"], FUNCTIONS["cube"], functions.KERNELS["cube"]
+
+
+def test_the_readme_names_every_file_of_the_package_in_the_order_of_the_house():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"\(micrograd_plus/(\w+)\.py\)", text)
+    assert named == [name for name in HOUSE if (ROOT / "micrograd_plus" / f"{name}.py").exists()]

@@ -126,7 +126,7 @@ def abs(x): return abs(x), sign(x)
 def reciprocal(x):
     inverse = reciprocal(x)
     return inverse, -inverse * inverse
-@rule("chain({x}, {y})", "The product x * y, but 0 if either is 0, also against infinity: chain(0.0, 1e308 * 10) is 0.0")
+@rule("chain({x}, {y})", "The product x * y, 0 if either is 0, even against infinity: chain(0.0, 1e999) is 0.0")
 def chain(x, y): return chain(x, y), y, x
 # Jumps and kinks ------------------------------------------------------------------------------------------------------
 @rule("sign({x})", "The sign of x, -1, 0 or 1: sign(-2.0) is -1.0")

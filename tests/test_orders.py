@@ -12,8 +12,8 @@ from micrograd_plus.rules import RULES
 ORDERS = 5
 
 # Where each operation is tried, by the number of its operands; some are not defined or not smooth at all these places.
-ARITY = {name: rule.partials.__code__.co_argcount or 4 for name, rule in RULES.items()}
-PLACES = {1: [(0.0,), (0.7,), (-1.3,)], 2: [(0.7, -1.3), (-1.1, 2.5)], 4: [(0.7, -1.3, 0.0, 0.7)]}
+ARITY = {name: rule.partials.__code__.co_argcount or 3 for name, rule in RULES.items()}
+PLACES = {1: [(0.0,), (0.7,), (-1.3,)], 2: [(0.7, -1.3), (-1.1, 2.5)], 3: [(0.7, -1.3, 0.0)]}
 OTHERS = {
     "abs sign step floor ceil relu cbrt reciprocal": [(0.7,), (-1.3,)],
     "log log2 log10 sqrt": [(0.7,), (2.5,)],
@@ -21,12 +21,14 @@ OTHERS = {
     "acosh": [(1.7,), (3.5,)],
     "add sub mul chain hypot atan2 gaussian": [(0.7, -1.3), (0.0, 2.5)],
     "pow": [(0.7, -1.3), (1.9, 3.0)],
+    "dot": [(0.7, -1.3, 0.0, 0.7)],
 }
 POINTS = {name: PLACES[ARITY[name]] for name in RULES}
 POINTS |= {name: points for names, points in OTHERS.items() for name in names.split()}
 
 # The ways in which the operands move with t: one alone, which leaves the others constants; and all at once.
-DIRECTIONS = {1: [(1,)], 2: [(1, 0), (0, 1), (1, -2)], 4: [(1, 0, 0, 0), (0, 0, 1, 0), (1, -2, 1, 3)]}
+DIRECTIONS = {1: [(1,)], 2: [(1, 0), (0, 1), (1, -2)]}
+DIRECTIONS |= {3: [(1, 0, 0), (0, 0, 1), (1, -2, 3)], 4: [(1, 0, 0, 0), (0, 0, 1, 0), (1, -2, 1, 3)]}
 CASES = [
     pytest.param(name, point, direction, id=f"{name}-{point}-{direction}")
     for name in RULES

@@ -13,6 +13,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import micrograd.engine
@@ -70,8 +71,7 @@ def network(value: Callable[[float], Any], samples: int) -> Any:
     draw = random.Random(0)
     sizes = [2, 16, 16, 1]
     layers = [
-        [([value(draw.uniform(-1, 1)) for _ in range(n)], value(0.0)) for _ in range(m)]
-        for n, m in zip(sizes, sizes[1:], strict=False)
+        [([value(draw.uniform(-1, 1)) for _ in range(n)], value(0.0)) for _ in range(m)] for n, m in pairwise(sizes)
     ]
     total = value(0.0)
     for _ in range(samples):
@@ -180,9 +180,8 @@ def main() -> None:
         t = [per_node(network, n, ["micrograd_plus"], collector)["micrograd_plus"] for n in (10, 30, 100, 300)]
         print(f"| collector {'on' if collector else 'off'}, ns/node | {' | '.join(f'{x * 1000:.0f}' for x in t)} |")
 
-    print(
-        "\n| bytes per node | live, built | live, after backward | peak | left to the collector |\n|---|---|---|---|---|"
-    )
+    print("\n| bytes per node | live, built | live, after backward | peak | left to the collector |")
+    print("|---|---|---|---|---|")
     for name in names:
         built, after, peak = bytes_per_node(name, 100)
         print(f"| {name} | {built:.0f} | {after:.0f} | {peak:.0f} | {garbage(name)} objects |")

@@ -224,8 +224,9 @@ def relu(x): return relu(x), step(x)
 def leaky_relu(x, y=0.01): return leaky_relu(x, y), where(x > 0.0, 1.0, y), minimum(x, 0.0)
 @rule("maximum({x}, 0.0) + {y} * expm1(minimum({x}, 0.0))", "The exponential unit, x or y * expm1(x): elu(2.0) is 2.0")
 def elu(x, y=1.0):
-    low = minimum(x, 0.0)
-    return elu(x, y), where(x > 0.0, 1.0, y * exp(low)), expm1(low)
+    low = where(x > 0.0, 0.0, x)
+    root = exp(0.5 * low)                                           # exp(low) alone may be too small for a float
+    return elu(x, y), where(x > 0.0, 1.0, y * root * root), expm1(low)
 @rule("{x} * ndtr({x})", "The Gaussian error linear unit, x * ndtr(x) (Hendrycks and Gimpel, 2016): gelu(0.0) is 0.0")
 def gelu(x): return gelu(x), ndtr(x) + x * gaussian(x, -0.5) / math.sqrt(2.0 * pi)
 @rule("exp(minimum({x}, 0.0)) / (1.0 + exp(-abs({x})))", "The logistic function 1 / (1 + e**-x): sigmoid(0.0) is 0.5")

@@ -299,3 +299,19 @@ def test_values_and_floats_may_be_mixed_in_a_sequence(name):
 
 def test_every_operation_has_a_kernel_over_floats():
     assert set(RULES) - set(KERNELS) == set()
+
+
+def test_where_asks_a_condition_that_can_choose_for_itself():
+    class Both:
+        """A condition that is not decided yet, as in a program that is being recorded."""
+
+        def where(self, x, y):
+            return [x, y]
+
+    assert mg.where(Both(), 1.0, 2.0) == [1.0, 2.0]
+    assert mg.where(mg.Value(0.0), 1.0, 2.0) == 2.0
+
+
+def test_the_second_derivative_of_elu_at_its_joint_is_that_of_the_left_side():
+    assert mg.derivative(mg.elu, n=2)(0.0) == 1.0
+    assert mg.derivative(mg.elu, n=2)(1e-300) == 0.0

@@ -140,8 +140,13 @@ def _color(grad: float, largest: float) -> str:
 # The engine and the files ---------------------------------------------------------------------------------------------
 
 
+_digraphs: list[Any] = []  # the class below, once it has been asked for
+
+
 def _digraph() -> Any:
     """The class `graphviz.Digraph`, but it needs no program `dot`, and it writes a file whole or not at all."""
+    if _digraphs:
+        return _digraphs[0]
     import graphviz  # type: ignore[import-untyped]
 
     class Digraph(graphviz.Digraph):  # type: ignore[misc]
@@ -168,6 +173,7 @@ def _digraph() -> Any:
                 graphviz.view(path, quiet=quiet)
             return path
 
+    _digraphs.append(Digraph)
     return Digraph
 
 

@@ -37,7 +37,10 @@ def is_real(x: Any) -> bool:
 def plain(x: Any, name: str = "a number") -> Any:
     """`x` as a float, or as it is if it is complex; TypeError, naming `name`, if it is not a number."""
     if is_real(x):
-        return float(x)
+        try:
+            return float(x)
+        except OverflowError:
+            raise OverflowError(f"{name}: an integer of {x.bit_length()} bits is too large for a float") from None
     if isinstance(x, complex) or getattr(getattr(x, "dtype", None), "char", "") in ("F", "D", "G"):  # NumPy's complex
         return complex(x)
     raise TypeError(f"{name}: expected a number, got {x!r} ({type(x).__name__})")
@@ -231,7 +234,7 @@ def _weights(x: tuple[Any, ...]) -> tuple[Any, list[Any]]:
         distance = z - top
         back = distance - z
         lost = (z - (distance - back)) - (top + back)  # Knuth, The Art of Computer Programming 2, 4.2.2
-        weight = 1.0 if z is top or z == top else exp(distance)
+        weight = 1.0 if z == top else exp(distance)
         weights.append(weight + weight * lost if isfinite(lost.real) else weight)
     return top, weights
 
@@ -240,7 +243,7 @@ def _logsumexp(*x: Any) -> Any:
     if not x:
         return -inf
     top, weights = _weights(x)
-    weights.remove(1.0)
+    del weights[x.index(top)]
     return top + log1p(_sum(*weights))
 
 
@@ -252,7 +255,7 @@ def _softmax(*x: Any) -> Any:
 
 def _log_softmax(*x: Any) -> Any:
     top, weights = _weights(x)
-    weights.remove(1.0)
+    del weights[x.index(top)]
     rest = log1p(_sum(*weights))
     return [(z - top if z != top else 0.0) - rest for z in x]
 

@@ -75,7 +75,8 @@ def rule(template: str, doc: str, numpy: str = "") -> Callable[[Function], Funct
         name = partials.__name__
         function: Function | None = getattr(functions, name, None)
         if function is None:  # made of other operations: its template is its value
-            value = f"lambda x, y=None: {Rule(name, template, partials).program(['x', 'y'])}"
+            parameters = ["x", "y"] if "{y}" in template else ["x"]
+            value = f"lambda {', '.join(parameters)}: {Rule(name, template, partials).program(parameters)}"
             default = partials.__defaults__
             pack = (lambda x, y=default[0]: (x, y)) if default else None
             function = lift(name, eval(value, dict(KERNELS)), eval(value, FUNCTIONS | {"__builtins__": {}}), pack)
@@ -117,7 +118,7 @@ def pow(x, y):
     cliff = reciprocal(pow(where(steep, x, 1.0), where(steep, 1.0 - y, 1.0)))
     return (power,
             where(steep, where(y == 0.0, 0.0, y * cliff), slope),
-            where(x > 0.0, power * log(where(x > 0.0, x, 1.0)), where(x == 0.0, 0.0, nan)))
+            power * where(x > 0.0, log(where(x > 0.0, x, 1.0)), where(x == 0.0, 0.0, nan)))
 @rule("-{x}", "The opposite -x: neg(2.0) is -2.0")
 def neg(x): return -x, -1.0
 @rule("abs({x})", "The absolute value |x|, slope 0 at 0: abs(-2.0) is 2.0")

@@ -1,8 +1,8 @@
 """Functions of functions: from f to its derivative, gradient, Jacobian, Hessian. Names and meanings are JAX's.
 
 Each call of a transform takes a fresh level, wraps the inputs of f as Values of that level, runs f, and reads off the
-derivatives. To it, a Value of an outer level is a constant; a result of a deeper level, which some inner function left
-behind, stands for its number. That is all it takes for transforms to nest without confusing their perturbations
+derivatives. To it, a Value of an outer level is a constant; a Value that an inner transform left
+behind stands for its number. That is all it takes for transforms to nest without confusing their perturbations
 (Siskind and Pearlmutter, "Perturbation confusion and referential transparency", 2005).
 
 Arguments and results are numbers, or lists, tuples and dicts of them, nested as you like, and NumPy arrays.
@@ -97,7 +97,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
     inputs = _map(dual, "jvp: primals and tangents", tuple(primals), tuple(tangents))
     result = _run(f, inputs, level)
-    return _data(result, level), _map(lambda y: y.tangent if _is_at(y, level) else 0.0, "", result)
+    return _map(_settle, "", result), _map(lambda y: _settle(y.tangent) if _is_at(y, level) else 0.0, "", result)
 
 
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
@@ -122,9 +122,9 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
         with lock:
             _map(lambda x: setattr(x, "grad", ZERO), "", inputs)
             sweep([root for root in roots if _is_at(root[0], level)])
-            return _map(lambda x: x.grad, "", inputs)
+            return _map(lambda x: _settle(x.grad), "", inputs)
 
-    return _data(result, level), pullback
+    return _map(_settle, "", result), pullback
 
 
 def jacobian(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
@@ -242,19 +242,29 @@ def _restrict(f: Function, argnums: int | tuple[int, ...], args: Any, kwargs: An
 # Levels ---------------------------------------------------------------------------------------------------------------
 
 
-def _run(f: Function, inputs: Any, level: int) -> Any:
-    """The result of `f`, where numbers of a deeper level than `level` are peeled down to it."""
+_live = {0}  # the levels of the transforms that are running, and that of ordinary Values
 
-    def peel(y: Any) -> Any:
-        while isinstance(y, Value) and y.level > level:
+
+def _run(f: Function, inputs: Any, level: int) -> Any:
+    """The result of `f`, where Values of other transforms that are inside of this one, or over, are settled."""
+
+    def settle(y: Any) -> Any:
+        while isinstance(y, Value) and (y.level > level or y.level not in _live):
             y = y.data
         return _number(y, f"the result of {_name(f)}")
 
-    return _map(peel, "", f(*_map(lambda x: x, "", inputs)))  # f may change the structures it is given
+    _live.add(level)
+    try:
+        return _map(settle, "", f(*_map(lambda x: x, "", inputs)))  # f may change the structures it is given
+    finally:
+        _live.remove(level)
 
 
-def _data(tree: Any, level: int) -> Any:
-    return _map(lambda y: y.data if _is_at(y, level) else y, "", tree)
+def _settle(x: Any) -> Any:
+    """`x`, or the number in it, if it is a Value of a transform that is over."""
+    while isinstance(x, Value) and x.level not in _live:
+        x = x.data
+    return x
 
 
 def _is_at(y: Any, level: int) -> bool:

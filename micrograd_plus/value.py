@@ -13,7 +13,7 @@ respect to every number. The numbers themselves may be Values, of an outer level
 from __future__ import annotations
 
 from . import tape
-from .functions import chain, is_real
+from .functions import chain, is_real, plain
 from .rules import FUNCTIONS, RULES, Rule
 from .tape import ZERO
 
@@ -45,7 +45,7 @@ class Value:
     __slots__ = ("data", "dx", "dy", "grad", "level", "rule", "tangent", "x", "y")
 
     def __init__(self, data: Any, *, tangent: Any = ZERO, label: str = "") -> None:
-        self.data = real(data, "Value")
+        self.data = real(data, label or "Value")
         self.tangent = tangent if tangent is ZERO else real(tangent, "Value: the tangent")
         self.grad: Any = ZERO
         self.level = 0
@@ -122,6 +122,9 @@ class Value:
     def __pos__(self) -> Value:
         return self
 
+    def __format__(self, spec: str) -> str:
+        return format(bottom(self), spec) if spec else str(self)
+
     def __bool__(self) -> bool:
         return bool(self.data)
 
@@ -174,7 +177,7 @@ def real(x: Any, name: str) -> float:
     """
     if not is_real(x):
         raise TypeError(f"{name}: expected a {'real ' * isinstance(x, complex)}number, got {x!r} ({type(x).__name__})")
-    return float(x)
+    return plain(x, name)  # type: ignore[no-any-return]
 
 
 def bottom(x: Any) -> Any:
@@ -254,6 +257,7 @@ def _unary(rule: Rule) -> Callable[[Any], Any]:
     def method(x: Any) -> Any:
         return _of_one(rule, x, x, None, x.data) if type(x) is Value else _operate(rule, (x,))
 
+    method.__name__, method.__doc__ = rule.name, str(FUNCTIONS[rule.name].__doc__).partition("\n")[0]
     return method
 
 
@@ -279,28 +283,28 @@ def _binary(rule: Rule) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any],
                 value.tangent = chain(x.tangent, value.dx) + chain(y.tangent, value.dy)
             return value
         if type(y) is int:
-            y = float(y)
+            y = real(y, rule.name)
         if type(y) is float and type(x) is Value:
             return _of_one(rule, x, x, y, x.data, y)
-        return _operate(rule, (x, y)) if _is_number(y, rule, x) else NotImplemented
+        return _operate(rule, (x, y)) if _is_number(y, rule, (x, y)) else NotImplemented
 
     def reflected(y: Any, x: Any) -> Any:
         if type(x) is int:
-            x = float(x)
+            x = real(x, rule.name)
         if type(x) is float and type(y) is Value:
             return _of_one(rule, y, x, y, x, y.data)
-        return _operate(rule, (x, y)) if _is_number(x, rule, y) else NotImplemented
+        return _operate(rule, (x, y)) if _is_number(x, rule, (x, y)) else NotImplemented
 
     return method, reflected
 
 
-def _is_number(x: Any, rule: Rule, value: Value) -> bool:
+def _is_number(x: Any, rule: Rule, operands: tuple[Any, Any]) -> bool:
     """Whether `x` can be an operand; False if not, but it may know what to do with a Value, as an array does."""
     if isinstance(x, Value) or is_real(x):
         return True
     if hasattr(x, "__radd__") and not isinstance(x, complex):
         return False
-    raise TypeError(f"{rule.text([repr(value), repr(x)])}: {type(x).__name__} is not a real number")
+    raise TypeError(f"{rule.text([repr(operand) for operand in operands])}: {type(x).__name__} is not a real number")
 
 
 for _name, _rule in RULES.items():

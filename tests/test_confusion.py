@@ -277,3 +277,23 @@ def test_threads_confuse_their_levels_or_the_gradients_of_a_shared_network():
         sys.setswitchinterval(interval)
     assert together == alone
     assert (v.grad, w.grad, v.tangent, w.tangent) == (0.0, 0.0, 0.0, 0.0)
+
+
+def test_a_variable_that_outlived_its_transform_is_a_number_to_a_later_one_beside_it():
+    """Not only inside of the transform that kept it: JAX calls this a leaked tracer, and refuses it."""
+    for D in MODES:
+        kept = []
+        D(lambda y, kept=kept: kept.append(y) or y * y)(5.0)
+        assert type(D(lambda x, kept=kept: kept[0] * x)(2.0)) is float
+        assert D(lambda x, kept=kept: kept[0] * x)(2.0) == 5.0
+        assert D(lambda x, kept=kept: kept[0])(2.0) == 0.0
+        assert type(mg.vjp(lambda x, kept=kept: kept[0], 2.0)[0]) is float
+
+
+def test_a_transform_that_failed_leaves_no_level_behind():
+    from micrograd_plus import transforms
+
+    before = set(transforms._live)
+    with pytest.raises(ZeroDivisionError):
+        mg.grad(lambda x: mg.derivative(lambda y: x / (y - y))(1.0))(1.0)
+    assert transforms._live == before == {0}

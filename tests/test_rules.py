@@ -214,20 +214,20 @@ def test_the_message_of_a_value_that_does_not_exist_names_operation_label_and_nu
 @pytest.mark.parametrize(
     ("operation", "error", "message"),
     [
-        (lambda p, q: p / q, ZeroDivisionError, "p / q at p = -8.0, q = 0.0: float division by zero"),
-        (lambda p, q: p % q, ZeroDivisionError, "mod(p, q) at p = -8.0, q = 0.0: float modulo"),
-        (lambda p, q: q**-1, ValueError, "pow(q, -1.0) at q = 0.0: math domain error"),
-        (lambda p, q: 0.0 ** (q - 1.0), ValueError, "pow(0.0, -1.0): math domain error"),
-        (lambda p, q: p ** (1 / 3), ValueError, "pow(p, 0.3333333333333333) at p = -8.0: math domain error"),
-        (lambda p, q: p ** (q + 0.5), ValueError, "pow(p, 0.5) at p = -8.0: math domain error"),
-        (lambda p, q: (-8.0) ** (q + 0.5), ValueError, "pow(-8.0, 0.5): math domain error"),
-        (lambda p, q: p**1000, OverflowError, "pow(p, 1000.0) at p = -8.0: math range error"),
-        (lambda p, q: mg.gaussian(p, 100.0), OverflowError, "gaussian(p, 100.0) at p = -8.0: math range error"),
-        (lambda p, q: mg.sum([p, inf, -inf]), ValueError, "sum([p, inf, -inf]) at p = -8.0: -inf + inf in fsum"),
+        (lambda p, q: p / q, ZeroDivisionError, "p / q at p = -8.0, q = 0.0"),
+        (lambda p, q: p % q, ZeroDivisionError, "mod(p, q) at p = -8.0, q = 0.0"),
+        (lambda p, q: q**-1, ValueError, "pow(q, -1.0) at q = 0.0"),
+        (lambda p, q: 0.0 ** (q - 1.0), ValueError, "pow(0.0, -1.0)"),
+        (lambda p, q: p ** (1 / 3), ValueError, "pow(p, 0.3333333333333333) at p = -8.0"),
+        (lambda p, q: p ** (q + 0.5), ValueError, "pow(p, 0.5) at p = -8.0"),
+        (lambda p, q: (-8.0) ** (q + 0.5), ValueError, "pow(-8.0, 0.5)"),
+        (lambda p, q: p**1000, OverflowError, "pow(p, 1000.0) at p = -8.0"),
+        (lambda p, q: mg.gaussian(p, 100.0), OverflowError, "gaussian(p, 100.0) at p = -8.0"),
+        (lambda p, q: mg.sum([p, inf, -inf]), ValueError, "sum([p, inf, -inf]) at p = -8.0"),
     ],
 )
 def test_the_message_of_two_operands_names_both(operation, error, message):
-    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+    with pytest.raises(error, match=f"^{re.escape(message)}: "):
         operation(Value(-8.0, label="p"), Value(0.0, label="q"))
 
 

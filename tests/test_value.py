@@ -183,7 +183,7 @@ def test_text_is_no_operand():
     assert f"{x!s:>40}".endswith("label='x')")
 
 
-@pytest.mark.parametrize("convert", [float, int, complex, math.sin, math.sqrt, math.isnan, "{:.2f}".format])
+@pytest.mark.parametrize("convert", [float, int, complex, math.sin, math.sqrt, math.isnan])
 def test_a_value_never_becomes_a_float_and_loses_its_gradient_silently(convert):
     with pytest.raises(TypeError):
         convert(Value(0.5, label="x"))
@@ -474,3 +474,12 @@ def test_rectifiers_and_reflected_operators_do_what_micrograds_do():
     # z = 3x + 2 = -10, relu(z) = 0, q = zx, y = z² + zx + zx²; y' = 6z + (6x + 2) + (9x² + 4x)
     assert (y.data, x.grad) == (100.0 + 40.0 - 160.0, -60.0 - 22.0 + 128.0)
     assert [(1 - x).data, (8 / x).data, (-x).data, (x - 1).data, (x / 2).data] == [5.0, -2.0, 4.0, -5.0, -2.0]
+
+
+def test_a_value_in_a_format_string_shows_its_number():
+    v = Value(2.0, label="v") * 1.5
+    assert f"{v:.4f}" == "3.0000"
+    assert f"{v}" == str(v) == "Value(data=3.0, grad=0.0)"
+    shown = []
+    mg.derivative(lambda x: shown.append(f"{mg.grad(lambda y: shown.append(f'{y:.1f}') or y)(x):.1f}") or x)(7.0)
+    assert shown == ["7.0", "1.0"]

@@ -44,6 +44,7 @@ COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
 NUMBER = "a number"
 LIST = "a list, as in sum([x, y]) or softmax([x, y])[0]"
 COMPARISON = "a comparison, as in where(x > 0, x, -x)"
+ALIASES = {"max": "maximum", "min": "minimum", "ln": "log", "arcsin": "asin", "arccos": "acos", "arctan": "atan"}
 INSTEAD: dict[type, str] = {  # of what one may well try
     ast.BitXor: "^ is not an operation here; a power is written **",
     ast.FloorDiv: "// is not an operation here; write floor(x / y)",
@@ -121,7 +122,7 @@ def _value(node: ast.expr, numbers: dict[str, Any]) -> Any:
             return all(COMPARISONS[type(op)](*pair) for op, *pair in zip(ops, values, values[1:], strict=False))
         case ast.List(elts=items):
             return [evaluate(item, numbers) for item in items]
-        case ast.Subscript(value=items, slice=ast.Constant(value=int() as index)):
+        case ast.Subscript(value=items, slice=ast.Constant(value=int() as index)) if not isinstance(index, bool):
             values = evaluate(items, numbers, LIST)
             if index >= len(values):
                 _refuse(node, f"there is no index {index} in a list of {len(values)}")
@@ -168,7 +169,7 @@ def _source(node: ast.expr) -> str:
 
 
 def _similar(name: str, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, names, n=1)
+    close = [ALIASES[name]] if name in ALIASES else difflib.get_close_matches(name, names, n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
 
@@ -286,15 +287,22 @@ def as_text(report: dict[str, Any]) -> str:
             names = [x if isinstance(x, str) else repr(x).removesuffix(".0") for x in row["operands"]]
             formula = f" = {draw.formula(RULES[row['operation']], names)}" if row["operation"] else ""
             steps.append(row["name"] + formula)
-            slopes = [(x, d) for x, d in zip(names, row["partials"], strict=True) if d is not None]
-            local.append(", ".join(f"d{row['name']}/d{x}\xa0=\xa0{_digits(d)}" for x, d in slopes))
+            slopes: dict[str, str] = {}
+            for x, partial in zip(names, row["partials"], strict=True):
+                if partial is not None:  # of x * x both slopes are shown
+                    slopes[x] = f"{slopes[x]}\xa0+\xa0{_digits(partial)}" if x in slopes else _digits(partial)
+            local.append(", ".join(f"d{row['name']}/d{x}\xa0=\xa0{d}" for x, d in slopes.items()))
         heads = [head for head in ("value", "gradient", "tangent") if head in rows[0]]
         lines += [*_table(steps, *[_column(head, [row[head] for row in rows]) for head in heads], local), ""]
     lines += [f"  value = {_digits(report['value'], 12)}"]
-    if slopes := report["derivatives"]:
+    if derivatives := report["derivatives"]:
         modes = [("reverse mode", "reverse", 12), ("forward mode", "forward", 12), ("numerically", "numerical", 10)]
-        columns = [_column(head, [slope[key] for slope in slopes.values()], digits) for head, key, digits in modes]
-        lines += ["", *_table(["derivative", *[f"d/d{name}" for name in slopes]], *columns)]
+        columns = [_column(head, [slope[key] for slope in derivatives.values()], digits) for head, key, digits in modes]
+        lines += ["", *_table(["derivative", *[f"d/d{name}" for name in derivatives]], *columns)]
+        for name, slope in derivatives.items():
+            exact, seen = slope["reverse"], slope["numerical"]
+            if seen is not None and not math.isclose(exact, seen, rel_tol=1e-3, abs_tol=1e-6):
+                lines += [f"  d/d{name}: there may be a kink, a jump, or too steep a slope for a numerical check"]
     if orders := report.get("orders"):
         lines += ["", *_table(["order", *map(str, range(1, len(orders) + 1))], _column("derivative", orders, 12))]
     if "drawing" in report:
@@ -386,13 +394,16 @@ def _draw(root: Value, file: str) -> None:
         graph = draw.draw_dot(root)
         draw.write(file, graph.source.encode() if form == "dot" else graph.pipe(form))
     except (OSError, ValueError, RuntimeError, subprocess.SubprocessError) as error:
-        raise InputError(f"--draw {file}: {getattr(error, 'strerror', None) or error}") from None
+        reason = str(getattr(error, "strerror", None) or error).replace("; .source works", "; --draw NAME.dot works")
+        raise InputError(f"--draw {file}: {reason}") from None
 
 
-def _print(text: str, stream: TextIO) -> None:
-    """Print the text, also where the terminal does not know all its characters."""
-    encoding = stream.encoding or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+def _print(text: str, stream: TextIO | None) -> None:
+    """Print the text, also where the terminal does not know all its characters, or where it is closed."""
+    if stream is not None:
+        encoding = stream.encoding or "utf-8"
+        text = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
 def main(argv: list[str] | None = None) -> int:

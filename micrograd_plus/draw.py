@@ -74,7 +74,10 @@ def draw_dot(
     largest = max((size for size in sizes if size < float("inf")), default=0.0)
 
     def text(x: Any) -> str:
-        return str(number(bottom(x)) if callable(number) else number.format(bottom(x)))
+        try:
+            return str(number(bottom(x)) if callable(number) else number.format(bottom(x)))
+        except (LookupError, ValueError) as error:
+            raise ValueError(f"draw_dot: number={number!r} cannot write {bottom(x)!r}: {error}") from None
 
     def name(x: Any) -> str:
         return x.label or "·" if isinstance(x, Value) else text(x)
@@ -185,7 +188,7 @@ def _pygraphviz(source: str, format: str, engine: str, error: Exception) -> byte
     if not find_spec("pygraphviz"):
         error.args = (
             "to draw, install the program graphviz (apt install graphviz, brew install graphviz, ...), "
-            'or pip install "micrograd-plus[render]"; .source works without them',
+            "or pip install pygraphviz, which has it inside; .source works without them",
         )
         raise error from None
     program = "import sys, pygraphviz; graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode());"

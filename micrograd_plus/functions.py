@@ -40,7 +40,7 @@ def plain(x: Any, name: str = "a number") -> Any:
         try:
             return float(x)
         except OverflowError:
-            raise OverflowError(f"{name}: an integer of {x.bit_length()} bits is too large for a float") from None
+            raise OverflowError(f"{name}: the {type(x).__name__} is too large for a float") from None
     if isinstance(x, complex) or getattr(getattr(x, "dtype", None), "char", "") in ("F", "D", "G"):  # NumPy's complex
         return complex(x)
     raise TypeError(f"{name}: expected a number, got {x!r} ({type(x).__name__})")
@@ -49,35 +49,43 @@ def plain(x: Any, name: str = "a number") -> Any:
 KERNELS: dict[str, Function] = {}  # by name, what the functions do to floats
 
 
-def lift(name: str, real: Function, imaginary: Function | None = None, pack: Function | None = None) -> Function:
+def lift(
+    name: str,
+    over_floats: Function,
+    over_complex: Function | None = None,
+    *,
+    arity: int = 1,
+    pack: Function | None = None,
+) -> Function:
     """The function `name` over all kinds of numbers, from the one over floats and the one over complex numbers.
 
-    `pack` turns the arguments of a call into the tuple of operands, where these are not the same.
+    It takes `arity` numbers; or else `pack` makes a tuple of numbers, the operands, from what it takes.
     """
 
     def general(*arguments: Any) -> Any:
         operands = pack(*arguments) if pack else arguments
         kinds = set(map(type, operands))
         if kinds <= {float}:
-            return real(*operands)
+            return over_floats(*operands)
         if any(hasattr(kind, "operate") for kind in kinds):
             return next(x for x in operands if hasattr(x, "operate")).operate(name, operands)
         numbers = [plain(x, name) for x in operands]
         if complex not in map(type, numbers):
-            return real(*numbers)
-        if imaginary is None:
+            return over_floats(*numbers)
+        if over_complex is None:
             raise TypeError(f"{name}: there is no complex {name} here, got {arguments!r}")
-        return imaginary(*numbers)
+        return over_complex(*numbers)
 
-    def function(x: Any, *y: Any) -> Any:
-        if type(x) is float and (not y or (type(y[0]) is float and len(y) == 1)):  # the common case needs no more
-            return real(x, *y)
-        return general(x, *y)
+    def unary(x: Any) -> Any:
+        return over_floats(x) if type(x) is float else general(x)
 
-    KERNELS[name] = real
-    chosen: Any = general if pack else function
-    chosen.__name__ = chosen.__qualname__ = name
-    return chosen  # type: ignore[no-any-return]
+    def binary(x: Any, y: Any) -> Any:
+        return over_floats(x, y) if type(x) is float and type(y) is float else general(x, y)
+
+    KERNELS[name] = over_floats
+    function: Any = general if pack else unary if arity == 1 else binary
+    function.__name__ = function.__qualname__ = name
+    return function  # type: ignore[no-any-return]
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
@@ -128,16 +136,16 @@ expm1 = lift("expm1", math.expm1, lambda z: complex(math.expm1(z.real) * math.co
                                                     math.exp(z.real) * math.sin(z.imag)))
 log1p = lift("log1p", math.log1p, lambda z: complex(math.log1p(z.real * (2 + z.real) + z.imag**2) / 2,
                                                     math.atan2(z.imag, 1 + z.real)))
-atan2 = lift("atan2", math.atan2, _atan2)
-hypot = lift("hypot", math.hypot, lambda x, y: cmath.sqrt(x * x + y * y))
-pow   = lift("pow",   math.pow,   lambda x, y: x**y)
+atan2 = lift("atan2", math.atan2, _atan2, arity=2)
+hypot = lift("hypot", math.hypot, lambda x, y: cmath.sqrt(x * x + y * y), arity=2)
+pow   = lift("pow",   math.pow,   lambda x, y: x**y, arity=2)
 # fmt: on
 
 # With a kink or a jump: chosen by the real part, and nan stays nan ----------------------------------------------------
 
 
-def _choose(name: str, choice: Function) -> Function:
-    return lift(name, choice, choice)
+def _choose(name: str, choice: Function, arity: int = 1) -> Function:
+    return lift(name, choice, choice, arity=arity)
 
 
 abs = _choose("abs", lambda x: -x if x.real < 0.0 else x + 0.0)  # -0.0 + 0.0 is 0.0
@@ -145,11 +153,12 @@ sign = _choose("sign", lambda x: x if x != x else float((x.real > 0.0) - (x.real
 step = _choose("step", lambda x: x if x != x else float(x.real > 0.0))
 floor = _choose("floor", lambda x: float(math.floor(x.real)) if isfinite(x.real) else x)
 ceil = _choose("ceil", lambda x: float(math.ceil(x.real)) if isfinite(x.real) else x)
-maximum = _choose("maximum", lambda x, y: x if x.real > y.real or x != x else y)
-minimum = _choose("minimum", lambda x, y: x if x.real < y.real or x != x else y)
-mod = lift("mod", lambda x, y: x % y, lambda x, y: x - y * math.floor((x / y).real))
+maximum = _choose("maximum", lambda x, y: x if x.real > y.real or x != x else y, arity=2)
+minimum = _choose("minimum", lambda x, y: x if x.real < y.real or x != x else y, arity=2)
+mod = lift("mod", lambda x, y: x % y, lambda x, y: x - y * math.floor((x / y).real), arity=2)
 
 # What the derivatives need: limits in place of exceptions, and no lost digits -----------------------------------------
+# (On a first reading go on to rules.py here: the rest is care for the last digits.)
 
 
 def _reciprocal(x: Any) -> Any:
@@ -187,7 +196,7 @@ def _ndtr(x: float) -> float:
     return 0.5 * math.erfc(z) + error * _gaussian(z, -1.0) / math.sqrt(math.pi)
 
 
-_chain = lift("chain", lambda x, y: x * y if x and y else 0.0, lambda x, y: x * y)
+_chain = lift("chain", lambda x, y: x * y if x and y else 0.0, lambda x, y: x * y, arity=2)
 
 
 def chain(x: Any, y: Any) -> Any:
@@ -199,7 +208,7 @@ def chain(x: Any, y: Any) -> Any:
 
 reciprocal = lift("reciprocal", _reciprocal, lambda z: 1.0 / z)
 cbrt = lift("cbrt", _cbrt, lambda z: z ** (1 / 3) if z.real >= 0.0 else -((-z) ** (1 / 3)))
-gaussian = lift("gaussian", _gaussian, lambda z, c: cmath.exp(c * z * z))
+gaussian = lift("gaussian", _gaussian, lambda z, c: cmath.exp(c * z * z), arity=2)
 ndtr = lift("ndtr", _ndtr)
 
 # Over sequences -------------------------------------------------------------------------------------------------------
@@ -261,13 +270,15 @@ def _log_softmax(*x: Any) -> Any:
 
 
 def _each(name: str, every: Function) -> Function:
-    """From all numbers to all results: over Values, an operation for each result, whose first operand is its own."""
-    one = lift(name, lambda *x: every(*x)[0], lambda *x: every(*x)[0])
+    """From all numbers to all results. Over Values each result is an operation with its own operand moved to the front:
+    of the shares of x, y, z, the second is softmax([y, x, z])[0].
+    """
+    one = lift(name, lambda *x: every(*x)[0], lambda *x: every(*x)[0], pack=tuple)
 
     def function(xs: Any) -> list[Any]:
         xs = tuple(xs)
         if any(hasattr(x, "operate") for x in xs):
-            return [one(x, *xs[:i], *xs[i + 1 :]) for i, x in enumerate(xs)]
+            return [one((x, *xs[:i], *xs[i + 1 :])) for i, x in enumerate(xs)]
         return list(every(*[plain(x, name) for x in xs])) if xs else []
 
     function.__name__ = function.__qualname__ = name

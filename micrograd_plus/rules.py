@@ -2,23 +2,25 @@
 
 A rule takes the operands' numbers and returns the operation's value and its partial derivatives, one per operand:
 
-    @rule("{x} * {y}")
+    @rule("{x} * {y}", "The product x * y: mul(2.0, 3.0) is 6.0")
     def mul(x, y):
         return x * y, y, x          # the value, ∂/∂x, ∂/∂y
 
 That is all the library knows of an operation. Forward mode pushes tangents along the partial derivatives, reverse
 mode pulls gradients back along them; and because a rule is written over numbers of any kind, it also runs on Values,
 and so gives the second derivative, the third, and so on. The template says how the operation is written in a program.
-The name of an operation, inside its own rule as everywhere else, is the function that gives its value.
+
+Inside its own rule, as everywhere else, the name of an operation is the function that gives its value: in
+`def sin(x): return sin(x), cos(x)` the inner `sin` is what `rule` has put in the place of this function.
 
 A rule does not branch with `if` on its operands, it chooses with `where`: a recorded program then stays right for
-other inputs. Where the value exists but the slope does not, the slope is a choice; the docs list these choices.
+other inputs. Where the value exists but the slope does not, the slope is a choice; docs/accuracy.md lists them.
 """
 
 from __future__ import annotations
 
 import math
-from math import nan, pi
+from math import inf, nan, pi
 
 from . import functions
 from .functions import KERNELS, lift, where
@@ -33,19 +35,24 @@ if TYPE_CHECKING:
 class Rule:
     """An operation: its name, its template, and `partials`, from the operands' numbers to the value and the slopes."""
 
-    __slots__ = ("label", "name", "numpy", "partials", "template")
+    __slots__ = ("label", "name", "notation", "numpy", "partials", "template")
 
-    def __init__(self, name: str, template: str, partials: Function, numpy: str = "", label: str = "") -> None:
-        self.name, self.template, self.partials, self.numpy, self.label = name, template, partials, numpy, label
+    def __init__(
+        self, name: str, template: str, partials: Function, *, numpy: str = "", notation: str = "", label: str = ""
+    ) -> None:
+        self.name, self.template, self.partials, self.label = name, template, partials, label
+        self.numpy, self.notation = numpy, notation or template
 
     def text(self, operands: list[str]) -> str:
         """The operation as people write it, with these texts as its operands.
 
-        >>> RULES["mul"].text(["w", "2"]), RULES["silu"].text(["x"]), RULES["dot"].text(["a", "b", "c", "d"])
-        ('w * 2', 'silu(x)', 'dot([a, b], [c, d])')
+        >>> RULES["mul"].text(["w", "-2"]), RULES["silu"].text(["x"]), RULES["dot"].text(["a", "b", "c", "d"])
+        ('w * (-2)', 'silu(x)', 'dot([a, b], [c, d])')
         """
-        if "(" in self.template and f"{self.name}(" not in self.template:
-            return f"{self.name}({', '.join(operands)})"  # the template is a formula of other operations
+        if "(" not in self.notation:
+            return _fill(self.notation, [f"({text})" if text.startswith("-") else text for text in operands])
+        if f"{self.name}(" not in self.notation:  # a formula of other operations
+            return f"{self.name}({', '.join(operands)})"
         return self.program(operands)
 
     def program(self, operands: list[str]) -> str:
@@ -54,38 +61,46 @@ class Rule:
         >>> RULES["silu"].program(["x"])
         'x * sigmoid(x)'
         """
-        if "[{" not in self.template:
-            return self.template.format(**dict(zip("xy", operands, strict=False)))
-        n = len(operands) // self.template.count("{")  # over sequences: all operands, or half of them and half
-        return self.template.format(x=", ".join(operands[:n]), y=", ".join(operands[n:]))
+        return _fill(self.template, operands)
+
+
+def _fill(template: str, operands: list[str]) -> str:
+    if "[{" not in template:
+        return template.format(**dict(zip("xy", operands, strict=False)))
+    n = len(operands) // template.count("{")  # over sequences: all operands, or half of them and half
+    return template.format(x=", ".join(operands[:n]), y=", ".join(operands[n:]))
 
 
 RULES: dict[str, Rule] = {}
 FUNCTIONS: dict[str, Function] = {"where": where, "mean": functions.mean}  # what `import micrograd_plus as mg` offers
 
 
-def rule(template: str, doc: str, numpy: str = "") -> Callable[[Function], Function]:
+def rule(template: str, doc: str, numpy: str = "", notation: str = "") -> Callable[[Function], Function]:
     """Register the decorated function as the rule of the operation of its name; return that operation's function.
 
     `doc` is a sentence and an example, "The sine of x radians: sin(0.0) is 0.0", of which the function's docstring and
-    doctest are made; `numpy` is the operation's name in NumPy, if that is another one.
+    doctest are made; `numpy` is the operation's name in NumPy, and `notation` how people write it, if these are others.
+    ValueError if neither functions.py nor the template says what the operation is over floats.
     """
 
     def register(partials: Function) -> Function:
         name = partials.__name__
+        made = Rule(name, template, partials, numpy=numpy, notation=notation)
         function: Function | None = getattr(functions, name, None)
         if function is None:  # made of other operations: its template is its value
+            if f"{name}(" in template:
+                raise ValueError(f"{name} stands in its own template: functions.py must say what it is over floats")
             parameters = ["x", "y"] if "{y}" in template else ["x"]
-            value = f"lambda {', '.join(parameters)}: {Rule(name, template, partials).program(parameters)}"
+            value = f"lambda {', '.join(parameters)}: {made.program(parameters)}"
+            over_floats, over_complex = eval(value, dict(KERNELS)), eval(value, FUNCTIONS | {"__builtins__": {}})
             default = partials.__defaults__
             pack = (lambda x, y=default[0]: (x, y)) if default else None
-            function = lift(name, eval(value, dict(KERNELS)), eval(value, FUNCTIONS | {"__builtins__": {}}), pack)
+            function = lift(name, over_floats, over_complex, arity=len(parameters), pack=pack)
         text, _, example = doc.rpartition(": ")
         call, _, result = example.partition(" is ")
         function.__doc__ = f"{text}.\n\n    >>> {call}\n    {result}\n    "
         function.__module__ = __name__
-        RULES[name] = Rule(name, template, partials, numpy)
-        FUNCTIONS[name] = function
+        RULES[name], FUNCTIONS[name] = made, function
         return function
 
     return register
@@ -104,14 +119,14 @@ def mul(x, y): return x * y, y, x
 def truediv(x, y):
     quotient = x / y
     return quotient, reciprocal(y), -quotient / y
-@rule("mod({x}, {y})", "The remainder x % y, with the sign of y: mod(-1.0, 3.0) is 2.0")
+@rule("mod({x}, {y})", "The remainder x % y, with the sign of y: mod(-1.0, 3.0) is 2.0", notation="{x} % {y}")
 def mod(x, y):
     rest = mod(x, y)
     return rest, 1.0, (rest - x) / y
-@rule("pow({x}, {y})", "The power x**y, ValueError where it is not real: pow(2.0, 3.0) is 8.0")
+@rule("pow({x}, {y})", "The power x**y, ValueError where it is not real: pow(2.0, 3.0) is 8.0", notation="{x}**{y}")
 def pow(x, y):
     power = pow(x, y)
-    steep = (x == 0.0) & (y < 1.0)                                  # an infinite slope, or none at y = 0
+    steep = (x == 0.0) & (y < 1.0)                                  # the slope is infinite, or y = 0
     small = (y < 0.5) | (y > 2.0**53)                               # y - 1 would lose digits of y: take x**y / x
     slope = where(small, y * power / where(small & (x != 0.0), x, 1.0),
                          y * pow(where(steep, 1.0, x), where(small, 1.0, y - 1.0)))
@@ -184,13 +199,13 @@ def acos(x): return acos(x), -reciprocal(sqrt((1.0 - x) * (1.0 + x)))
 def atan(x): return atan(x), reciprocal(1.0 + x * x)
 @rule("atan2({x}, {y})", "The angle of the point (y, x), slopes 0 at (0, 0): atan2(0.0, 1.0) is 0.0", numpy="arctan2")
 def atan2(x, y):
-    radius = hypot(x, y)
-    radius = where(radius == 0.0, 1.0, radius)
+    length = hypot(x, y)
+    radius = where(length == 0.0, inf, length)
     return atan2(x, y), y / radius / radius, -x / radius / radius
 @rule("hypot({x}, {y})", "The length of the vector (x, y), slopes 0 at (0, 0): hypot(3.0, 4.0) is 5.0")
 def hypot(x, y):
     length = hypot(x, y)
-    radius = where(length == 0.0, 1.0, length)
+    radius = where(length == 0.0, inf, length)                      # then the slopes of every order are 0
     return length, x / radius, y / radius
 # The hyperbola --------------------------------------------------------------------------------------------------------
 @rule("sinh({x})", "The hyperbolic sine of x: sinh(0.0) is 0.0")
@@ -221,9 +236,9 @@ def erfc(x): return erfc(x), -2.0 / math.sqrt(pi) * gaussian(x, -1.0)
 # Networks -------------------------------------------------------------------------------------------------------------
 @rule("maximum({x}, 0.0)", "The rectifier, x where x > 0, else 0: relu(-2.0) is 0.0")
 def relu(x): return relu(x), step(x)
-@rule("maximum({x}, 0.0) + {y} * minimum({x}, 0.0)", "The leaky rectifier, x or y * x: leaky_relu(-2.0) is -0.02")
+@rule("maximum({x}, 0.0) + {y} * minimum({x}, 0.0)", "Where x > 0, x, else y * x: leaky_relu(-2.0) is -0.02")
 def leaky_relu(x, y=0.01): return leaky_relu(x, y), where(x > 0.0, 1.0, y), minimum(x, 0.0)
-@rule("maximum({x}, 0.0) + {y} * expm1(minimum({x}, 0.0))", "The exponential unit, x or y * expm1(x): elu(2.0) is 2.0")
+@rule("maximum({x}, 0.0) + {y} * expm1(minimum({x}, 0.0))", "Where x > 0, x, else y * expm1(x): elu(2.0) is 2.0")
 def elu(x, y=1.0):
     low = where(x > 0.0, 0.0, x)
     root = exp(0.5 * low)                                           # exp(low) alone may be too small for a float

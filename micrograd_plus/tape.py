@@ -1,4 +1,4 @@
-"""A graph in the order in which it ran, and the backward sweep over it.
+"""A graph as a sequence, in which everything stands after what it was made from, and the backward sweep over it.
 
 Nothing is recorded while a program runs except by the Values themselves: each holds its operands and its partial
 derivatives. The tape is made afterwards, by walking from a result back to its inputs; what nobody holds is freed.
@@ -31,7 +31,7 @@ def operands(node: Value) -> list[tuple[Any, Any]]:
 
 
 def tape(*roots: Value) -> list[Value]:
-    """All Values that `roots` were made from, and the roots, each after its operands, as they might have been made.
+    """All Values that `roots` were made from, and the roots, each after its operands: an order in which it could run.
 
     >>> from micrograd_plus import Value
     >>> x = Value(3.0)
@@ -55,11 +55,16 @@ def tape(*roots: Value) -> list[Value]:
 def sweep(roots: list[tuple[Value, Any]]) -> None:
     """Reverse mode: pull the gradients given with `roots` back through the graph, down to its leaves.
 
-    For every operand of every node, the last node first: operand.grad += node.grad * partial. Gradients add up in the
-    leaves; those of the nodes between start from zero. A gradient of zero is not passed on, and a partial of zero
-    passes nothing on: what has no influence cannot make 0 · ∞ = nan.
+    With care for zeros, for constants, and for numbers that are Values, it is
+
+        for node in reversed(tape(root)):
+            for operand, partial in operands(node):
+                operand.grad += node.grad * partial
+
+    Gradients add up in the leaves; those of the nodes between start from zero. Along a path on which a partial is zero
+    nothing is passed on: what has no influence cannot make 0 · ∞ = nan.
     """
-    mark = float("0")  # a new zero: the fresh gradient of a node, and the sign that the node has been visited
+    mark = float("0")  # a new object: a node's fresh gradient, and by its identity the sign that it has been visited
     order: list[Any] = []
     stack: list[Any] = [root for root, _ in roots if root.x is not None]
     while stack:
@@ -101,4 +106,5 @@ def _pull(node: Value) -> None:
     for x, partial in operands(node):
         if partial is not None:
             share = chain(node.grad, partial)
+            # A zero that is a float means "nothing yet": to add to it would make a node of an outer level for nothing.
             x.grad = x.grad + share if type(x.grad) is not float or x.grad else share

@@ -87,6 +87,10 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, 10.0))
     (10.0, 25.0)
     """
+    if not isinstance(primals, list | tuple) or not isinstance(tangents, list | tuple):
+        raise TypeError(
+            f"jvp: primals and tangents have one item per argument, as in (2.0,), got {primals!r}, {tangents!r}"
+        )
     level = next(_levels)
 
     def dual(x: Any, tangent: Any) -> Value:
@@ -169,7 +173,8 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     >>> hvp(lambda x: x[0] ** 2 * x[1], ([3.0, 5.0],), ([1.0, 0.0],))
     [10.0, 6.0]
     """
-    return jvp(grad(f, tuple(range(len(primals))) if len(primals) > 1 else 0), primals, tangents)[1]
+    several = isinstance(primals, list | tuple) and len(primals) > 1
+    return jvp(grad(f, tuple(range(len(primals))) if several else 0), primals, tangents)[1]
 
 
 # Structures -----------------------------------------------------------------------------------------------------------
@@ -226,7 +231,9 @@ def _restrict(f: Function, argnums: int | tuple[int, ...], args: Any, kwargs: An
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
     for i in numbers:
         if type(i) is not int or not -len(args) <= i < len(args):
-            raise ValueError(f"argnums: {_name(f)} was called with {len(args)} arguments, there is no number {i!r}")
+            raise ValueError(
+                f"argnums: {_name(f)} was called with {len(args)} positional arguments, there is no number {i!r}"
+            )
     if len({i % len(args) for i in numbers}) < len(numbers):
         raise ValueError(f"argnums: {argnums!r} names an argument of {_name(f)} twice")
 
@@ -242,7 +249,9 @@ def _restrict(f: Function, argnums: int | tuple[int, ...], args: Any, kwargs: An
 # Levels ---------------------------------------------------------------------------------------------------------------
 
 
-_live = {0}  # the levels of the transforms that are running, and that of ordinary Values
+# The levels of the transforms that are running, and that of ordinary Values. Whatever else runs a function over Values
+# of a level of its own must put that level here, or the transforms inside take its Values for plain numbers.
+_live = {0}
 
 
 def _run(f: Function, inputs: Any, level: int) -> Any:

@@ -41,7 +41,7 @@ class Value:
     """
 
     # Flat slots: tuples, sets and closures for each node are what the garbage collector spends its time on. A label
-    # has no slot of its own, as most Values have none; it is kept with the rule.
+    # has no slot of its own, as most Values have none: it is kept with the rule. The slot dx is ∂self/∂x, dy ∂self/∂y.
     __slots__ = ("data", "dx", "dy", "grad", "level", "rule", "tangent", "x", "y")
 
     def __init__(self, data: Any, *, tangent: Any = ZERO, label: str = "") -> None:
@@ -67,7 +67,7 @@ class Value:
         if not isinstance(label, str):
             raise TypeError(f"label: expected a string, got {label!r} ({type(label).__name__})")
         rule = self.rule
-        self.rule = Rule(rule.name, rule.template, rule.partials, rule.numpy, label)
+        self.rule = Rule(rule.name, rule.template, rule.partials, numpy=rule.numpy, notation=rule.notation, label=label)
 
     def backward(self, grad: Any = 1.0) -> None:
         """Reverse mode: add the derivatives of this Value, times `grad`, to the `grad` of all it was made of.
@@ -86,13 +86,18 @@ class Value:
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Value:
         """The operation of that name on these operands, at least one of which is a Value."""
-        method = getattr(Value, name, None) if len(operands) == 1 else None
-        return method(self) if method else _operate(RULES[name], operands)
+        rule = RULES[name]
+        if len(operands) == 1 and type(self) is Value:
+            return _of_one(rule, self, self, None, self.data)
+        return _operate(rule, operands)
 
     def __repr__(self) -> str:
         tangent = "" if self.tangent is ZERO else f", tangent={self.tangent!r}"
         label = f", label={self.label!r}" if self.label else ""
         return f"Value(data={self.data!r}, grad={self.grad!r}{tangent}{label})"
+
+    _prev = property(lambda self: {x for x, partial in tape.operands(self) if partial is not None})  # as micrograd
+    _op = property(lambda self: self.rule.name)  # calls them, for programs that walk its graph
 
     # A comparison looks at the numbers, so ordinary control flow works; the hash is by identity.
 
@@ -137,6 +142,7 @@ class Value:
 
     __int__ = __complex__ = __float__
 
+    # A copy, and what comes back from a pickle, has the number, the gradient and the label, but no history.
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (bottom(self.data), bottom(self.grad), self.label)
 
@@ -198,7 +204,10 @@ def _restore(data: float, grad: float, label: str) -> Value:
 
 
 def _operate(rule: Rule, operands: tuple[Any, ...]) -> Value:
-    """A new Value: the rule at these operands, recorded at the deepest level among them; all others are constants."""
+    """A new Value: the rule at these operands, recorded at the deepest level among them; all others are constants.
+
+    This is how every operation is made. `_of_one` and `_binary` do the same, unrolled for the common cases.
+    """
     top: Any = None
     for x in operands:
         if isinstance(x, Value) and (top is None or x.level > top.level):
@@ -239,7 +248,7 @@ def _explained(error: Exception, rule: Rule, operands: tuple[Any, ...]) -> Excep
 
 
 def _of_one(rule: Rule, x: Value, left: Any, right: Any, *numbers: Any) -> Value:
-    """As `_operate`, but flat: the Value of an operation of one or two operands, of which only `x` is no constant."""
+    """As `_operate`: the Value of an operation of one operand `x`, or of `x` and a constant, in whichever order."""
     value = _new(Value)
     try:
         value.data, *slopes = rule.partials(*numbers)

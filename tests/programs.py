@@ -96,7 +96,7 @@ def is_sound(name, operands, smooth):
 
 @st.composite
 def programs(draw, smooth=False):
-    """Programs of up to three inputs and 24 lines; if `smooth`, they are differentiable near their inputs."""
+    """Programs of up to three inputs, 24 lines and the sum of all; if `smooth`, differentiable near their inputs."""
     numbers = st.floats(-3.0, 3.0)
     inputs = draw(st.lists(numbers, min_size=1, max_size=3))
     constants = draw(st.lists(st.sampled_from([2.0, -1.0, 0.5, 0.0]), max_size=2))
@@ -115,6 +115,7 @@ def programs(draw, smooth=False):
         if is_sound(name, operands, smooth):
             lines.append((name, indices))
             nodes.append(apply(name, *operands))
+    lines.append(("sum", tuple(range(len(nodes)))))  # so that every line counts for the result
     return Program(tuple(inputs), tuple(constants), tuple(lines))
 
 

@@ -297,3 +297,14 @@ def test_a_transform_that_failed_leaves_no_level_behind():
     with pytest.raises(ZeroDivisionError):
         mg.grad(lambda x: mg.derivative(lambda y: x / (y - y))(1.0))(1.0)
     assert transforms._live == before == {0}
+
+
+def test_a_variable_kept_from_two_levels_down_stands_for_what_it_was_made_from():
+    for D in MODES:
+        kept = []
+
+        def outer(x, D=D, kept=kept):
+            D(lambda y: D(lambda z: kept.append(z) or z)(y))(x)
+            return kept[-1] * x  # z stands for y, which stands for x
+
+        assert D(outer)(3.0) == 6.0

@@ -315,3 +315,26 @@ def test_where_asks_a_condition_that_can_choose_for_itself():
 def test_the_second_derivative_of_elu_at_its_joint_is_that_of_the_left_side():
     assert mg.derivative(mg.elu, n=2)(0.0) == 1.0
     assert mg.derivative(mg.elu, n=2)(1e-300) == 0.0
+
+
+@pytest.mark.parametrize("number", [2.0, 2, mg.Value(2.0), 2.0 + 0j])
+@pytest.mark.parametrize(
+    ("name", "arity"), [("sin", 1), ("log", 1), ("relu", 1), ("hypot", 2), ("maximum", 2), ("atan2", 2)]
+)
+def test_a_function_takes_as_many_numbers_of_one_kind_as_of_another(name, arity, number):
+    for wrong in {1, 2, 3} - {arity}:
+        with pytest.raises(TypeError, match=rf"^{name}\(\) (takes|missing) "):
+            getattr(mg, name)(*[number] * wrong)
+
+
+def test_the_slopes_of_a_length_at_the_origin_are_zero_in_every_order():
+    for n in (1, 2, 3):
+        assert mg.derivative(lambda x: mg.hypot(x, 0.0), n)(0.0) == 0.0
+        assert mg.derivative(lambda x: mg.atan2(x, 0.0), n)(0.0) == 0.0
+
+
+def test_an_integer_too_large_for_a_float_is_named():
+    for f in (mg.Value, mg.exp, lambda n: mg.Value(1.0) * n, lambda n: n - mg.Value(1.0), mg.grad(mg.exp)):
+        for number in (2**2000, Fraction(2**2000)):
+            with pytest.raises(OverflowError, match=rf": the {type(number).__name__} is too large for a float"):
+                f(number)

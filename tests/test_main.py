@@ -25,16 +25,16 @@ from micrograd_plus.rules import FUNCTIONS, RULES
 
 README = ["0.5 * (w*x + b - y)**2", "w=2", "x=1", "b=0", "y=5"]
 README_TEXT = """\
-  tape             value  gradient  local derivatives
-  w                  2        -3
-  x                  1        -6
-  b                  0        -3
-  y                  5         3
-  v1 = w * x         2        -3    dv1/dw = 1, dv1/dx = 2
-  v2 = v1 + b        2        -3    dv2/dv1 = 1, dv2/db = 1
-  v3 = v2 - y       -3        -3    dv3/dv2 = 1, dv3/dy = -1
-  v4 = pow(v3, 2)    9         0.5  dv4/dv3 = -6
-  v5 = 0.5 * v4      4.5       1    dv5/dv4 = 0.5
+  tape           value  gradient  local derivatives
+  w                2        -3
+  x                1        -6
+  b                0        -3
+  y                5         3
+  v1 = w * x       2        -3    dv1/dw = 1, dv1/dx = 2
+  v2 = v1 + b      2        -3    dv2/dv1 = 1, dv2/db = 1
+  v3 = v2 - y     -3        -3    dv3/dv2 = 1, dv3/dy = -1
+  v4 = v3**2       9         0.5  dv4/dv3 = -6
+  v5 = 0.5 * v4    4.5       1    dv5/dv4 = 0.5
 
   value = 4.5
 
@@ -589,7 +589,8 @@ def test_a_file_that_cannot_be_written_is_named_and_nothing_is_left_behind(file,
     monkeypatch.setattr(draw, "draw_dot", Picture)
     (tmp_path / "graph.txt").touch()
     (tmp_path / "directory.svg").mkdir()
-    assert error("x", "x=1", "--draw", file) == f"--draw {file}: {message}"
+    shown = file.replace("\0", "\\x00")  # a message does not carry control characters to the terminal
+    assert error("x", "x=1", "--draw", file) == f"--draw {shown}: {message}"
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["directory.svg", "graph.txt"]
 
 
@@ -641,3 +642,38 @@ def test_the_module_takes_its_arguments_from_the_command_line(capsys, monkeypatc
 def test_the_console_script_is_main():
     (script,) = importlib.metadata.entry_points(group="console_scripts", name="micrograd-plus")
     assert script.load() is main
+
+
+def test_two_slopes_with_respect_to_one_operand_are_shown_as_their_sum(capsys):
+    assert main(["x**x", "x=2"]) == 0
+    assert "dv1/dx = 4 + 2.77259\n" in capsys.readouterr().out
+
+
+def test_a_slope_that_the_numerical_check_does_not_confirm_gets_a_line(capsys):
+    assert main(["relu(x) + sin(y)", "x=0", "y=1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "  d/dx: there may be a kink, a jump, or too steep a slope for a numerical check"
+    assert not any(line.startswith("  d/dy:") for line in lines)
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("max(x, 1)", "maximum"), ("ln(x)", "log"), ("arctan(x)", "atan")])
+def test_a_function_by_another_name_is_recognised(typed, meant, capsys):
+    assert main([typed, "x=2"]) == 2
+    assert capsys.readouterr().err.endswith(f"did you mean {meant}?\n")
+
+
+def test_a_truth_value_is_no_index(capsys):
+    assert main(["softmax([x, 1])[True]", "x=2"]) == 2
+    assert "an index is a whole number" in capsys.readouterr().err
+
+
+def test_a_closed_output_is_no_traceback(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["2 * x", "x=2"]) == 0
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["2 * x"]) == 2
+
+
+def test_a_message_does_not_steer_the_terminal(capsys):
+    assert main(["2 * x", "x=2", "--draw", "a\x1b[31m.txt"]) == 2
+    assert "--draw a\\x1b[31m.txt:" in capsys.readouterr().err

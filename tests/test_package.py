@@ -72,24 +72,34 @@ def test_the_version_is_that_of_the_installed_package():
 
 
 def test_an_operation_is_added_by_one_rule():
-    @rule("{x} * {x} * {x}", "The cube of x: cube(2.0) is 8.0")
-    def cube(x):
-        return cube(x), 3.0 * x * x
+    @rule("{x} * {x} * {x}", "The cube of x: cubed(2.0) is 8.0")
+    def cubed(x):
+        return cubed(x), 3.0 * x * x
 
     try:
         x = Value(2.0, tangent=1.0, label="x")
-        y = cube(x)
+        y = cubed(x)
         y.backward()
         assert (y.data, y.tangent, x.grad) == (8.0, 12.0, 12.0)
-        assert mg.derivative(cube, n=3)(5.0) == 6.0
-        assert cube(2.0 + 1e-200j).imag == 12e-200
+        assert mg.derivative(cubed, n=3)(5.0) == 6.0
+        assert cubed(2.0 + 1e-200j).imag == 12e-200
         assert "x * x * x" in mg.draw_dot(y).source
-        assert "cube(2.0)\n    8.0" in cube.__doc__
+        assert "cubed(2.0)\n    8.0" in cubed.__doc__
     finally:
-        del RULES["cube"], FUNCTIONS["cube"], functions.KERNELS["cube"]
+        del RULES["cubed"], FUNCTIONS["cubed"], functions.KERNELS["cubed"]
 
 
 def test_the_readme_names_every_file_of_the_package_in_the_order_of_the_house():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     named = re.findall(r"\(micrograd_plus/(\w+)\.py\)", text)
     assert named == [name for name in HOUSE if (ROOT / "micrograd_plus" / f"{name}.py").exists()]
+
+
+def test_an_operation_that_nothing_defines_is_refused_with_its_name():
+    with pytest.raises(ValueError, match=r"nothing_yet stands in its own template: functions\.py must say"):
+
+        @rule("nothing_yet({x})", "Nothing yet: nothing_yet(0.0) is 0.0")
+        def nothing_yet(x):
+            return nothing_yet(x), 0.0
+
+    assert "nothing_yet" not in RULES

@@ -352,3 +352,11 @@ def test_reverse_mode_inside_of_forward_mode_keeps_only_its_own_past():
 
     peak(10)
     assert peak(1_000) < 2 * peak(10)
+
+
+@pytest.mark.parametrize("x", [Value(0.0), Value(0.0, tangent=0.0)])
+def test_a_zero_tangent_of_one_value_passes_nothing_where_the_other_one_moves(x):
+    exponent = Value(0.5, tangent=1.0)
+    assert (x**exponent).tangent == 0.0  # the slope in x is infinite, but x does not move
+    assert (exponent + mg.sqrt(x)).tangent == 1.0
+    assert (mg.sqrt(x) * exponent).tangent == 0.0

@@ -255,7 +255,7 @@ def test_a_function_without_its_argument_raises_what_python_raises():
         derivative(lambda x: x)()
     with pytest.raises(TypeError, match="argument"):
         grad(lambda x, y: x)(1.0)
-    with pytest.raises(ValueError, match="0 arguments"):
+    with pytest.raises(ValueError, match="0 positional arguments"):
         grad(lambda: 1.0)()
 
 

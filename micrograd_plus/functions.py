@@ -34,16 +34,23 @@ def is_real(x: Any) -> bool:
     return hasattr(x, "__float__") and not hasattr(x, "operate")
 
 
-def plain(x: Any, name: str = "a number") -> Any:
-    """`x` as a float, or as it is if it is complex; TypeError, naming `name`, if it is not a number."""
-    if is_real(x):
-        try:
-            return float(x)
-        except OverflowError:
-            raise OverflowError(f"{name}: the {type(x).__name__} is too large for a float") from None
-    if isinstance(x, complex) or getattr(getattr(x, "dtype", None), "char", "") in ("F", "D", "G"):  # NumPy's complex
-        return complex(x)
-    raise TypeError(f"{name}: expected a number, got {x!r} ({type(x).__name__})")
+def real(x: Any, name: str) -> float:
+    """`x` as a float; TypeError, naming `name`, if it is not a real number, OverflowError if it is too large.
+
+    >>> real(True, "w")
+    1.0
+    """
+    if not is_real(x):
+        kind = "real number" if isinstance(x, complex) else "number"
+        raise TypeError(f"{name}: expected a {kind}, got {x!r} ({type(x).__name__})")
+    try:
+        return float(x)
+    except OverflowError:
+        raise OverflowError(f"{name}: the {type(x).__name__} is too large for a float") from None
+
+
+def _is_complex(x: Any) -> bool:
+    return isinstance(x, complex) or getattr(getattr(x, "dtype", None), "kind", "") == "c"
 
 
 KERNELS: dict[str, Function] = {}  # by name, what the functions do to floats
@@ -69,12 +76,11 @@ def lift(
             return over_floats(*operands)
         if any(hasattr(kind, "operate") for kind in kinds):
             return next(x for x in operands if hasattr(x, "operate")).operate(name, operands)
-        numbers = [plain(x, name) for x in operands]
-        if complex not in map(type, numbers):
-            return over_floats(*numbers)
+        if not any(map(_is_complex, operands)):
+            return over_floats(*[real(x, name) for x in operands])
         if over_complex is None:
             raise TypeError(f"{name}: there is no complex {name} here, got {arguments!r}")
-        return over_complex(*numbers)
+        return over_complex(*[complex(x) if _is_complex(x) else real(x, name) for x in operands])
 
     def unary(x: Any) -> Any:
         return over_floats(x) if type(x) is float else general(x)
@@ -235,8 +241,10 @@ def _dot(*x: Any) -> Any:
     return math.fsum(parts if all(map(isfinite, parts)) else [a * b for a, b in pairs])
 
 
-def _weights(x: tuple[Any, ...]) -> tuple[Any, list[Any]]:
-    """The largest of `x`, and exp(z - largest) for each z of `x`, without the rounding of that difference."""
+def _weights(x: tuple[Any, ...]) -> tuple[Any, list[Any], Any]:
+    """The largest of `x`; exp(z - largest) for each z of `x`, without the rounding of that difference; the sum of these
+    but for the largest one's, which is 1.
+    """
     top = max(x, key=lambda z: z.real)
     weights = []
     for z in x:
@@ -245,28 +253,26 @@ def _weights(x: tuple[Any, ...]) -> tuple[Any, list[Any]]:
         lost = (z - (distance - back)) - (top + back)  # Knuth, The Art of Computer Programming 2, 4.2.2
         weight = 1.0 if z == top else exp(distance)
         weights.append(weight + weight * lost if isfinite(lost.real) else weight)
-    return top, weights
+    at = x.index(top)
+    return top, weights, _sum(*weights[:at], *weights[at + 1 :])
 
 
 def _logsumexp(*x: Any) -> Any:
     if not x:
         return -inf
-    top, weights = _weights(x)
-    del weights[x.index(top)]
-    return top + log1p(_sum(*weights))
+    top, _, rest = _weights(x)
+    return top + log1p(rest)
 
 
 def _softmax(*x: Any) -> Any:
-    _, weights = _weights(x)
+    _, weights, _ = _weights(x)
     total = _sum(*weights)
     return [weight / total for weight in weights]
 
 
 def _log_softmax(*x: Any) -> Any:
-    top, weights = _weights(x)
-    del weights[x.index(top)]
-    rest = log1p(_sum(*weights))
-    return [(z - top if z != top else 0.0) - rest for z in x]
+    top, _, rest = _weights(x)
+    return [(z - top if z != top else 0.0) - log1p(rest) for z in x]  # of infinities, the difference would be nan
 
 
 def _each(name: str, every: Function) -> Function:
@@ -279,7 +285,7 @@ def _each(name: str, every: Function) -> Function:
         xs = tuple(xs)
         if any(hasattr(x, "operate") for x in xs):
             return [one((x, *xs[:i], *xs[i + 1 :])) for i, x in enumerate(xs)]
-        return list(every(*[plain(x, name) for x in xs])) if xs else []
+        return list(every(*[x if _is_complex(x) else real(x, name) for x in xs])) if xs else []
 
     function.__name__ = function.__qualname__ = name
     return function

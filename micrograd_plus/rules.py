@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 
 class Rule:
-    """An operation: its name, its template, and `partials`, from the operands' numbers to the value and the slopes."""
+    """An operation: its name, its template, and `partials`, from the operands' numbers to the value and the slopes.
+
+    `notation` is how people write it, `numpy` what NumPy calls it. Only the rule of a labelled Value has a `label`.
+    """
 
     __slots__ = ("label", "name", "notation", "numpy", "partials", "template")
 
@@ -42,6 +45,10 @@ class Rule:
     ) -> None:
         self.name, self.template, self.partials, self.label = name, template, partials, label
         self.numpy, self.notation = numpy, notation or template
+
+    def labelled(self, label: str) -> Rule:
+        """The same rule, for a Value of that label."""
+        return Rule(self.name, self.template, self.partials, numpy=self.numpy, notation=self.notation, label=label)
 
     def text(self, operands: list[str]) -> str:
         """The operation as people write it, with these texts as its operands.

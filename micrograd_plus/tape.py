@@ -73,6 +73,7 @@ def sweep(roots: list[tuple[Value, Any]]) -> None:
             order.append(stack.pop())
         elif node.grad is not mark:
             node.grad = mark
+            # The operands that are no constants go on the stack, above the node; spelt out, as this is a hot loop:
             if node.dx is not None and (x := node.x).grad is not mark and x.x is not None:
                 stack += (node, None, x)
                 if node.dy is not None and (y := node.y).grad is not mark and y.x is not None:

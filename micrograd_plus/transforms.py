@@ -13,9 +13,11 @@ from __future__ import annotations
 import sys
 from _thread import allocate_lock
 from itertools import count
+from math import inf
 
+from .functions import real
 from .tape import ZERO, sweep
-from .value import Dual, Value, real, variable
+from .value import Dual, Value, variable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,13 +40,16 @@ def derivative(f: Function, n: int = 1) -> Function:
     """
     if type(n) is not int or n < 0:
         raise ValueError(f"derivative: n must be a whole number from 0 up, got {n!r}")
+    if n == 0:
+        return f
 
     def slope(x: Any) -> Any:
         value, tangent = jvp(f, (_number(x, "derivative: the argument"),), (1.0,))
         _number(value, f"derivative: the result of {_name(f)}")
         return tangent
 
-    return derivative(_named(f, slope), n - 1) if n > 1 else _named(f, slope) if n else f
+    first = _named(f, slope)
+    return derivative(first, n - 1) if n > 1 else first
 
 
 def grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
@@ -108,7 +113,8 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     """Reverse mode: the value of `f` at `primals`, and a function that pulls cotangents back through f.
 
     That function takes cotangents in the structure of f's result, and returns a tuple with a gradient for each primal,
-    in its structure; it raises a ValueError if the structure differs. TypeError if f returns anything but numbers.
+    in its structure; it raises a ValueError if the structure differs, a TypeError if something in it is no number.
+    TypeError if f returns anything but numbers.
 
     >>> value, pullback = vjp(lambda x, y: [x * y, x + y], 2.0, 5.0)
     >>> value, pullback([1.0, 10.0])
@@ -255,23 +261,19 @@ _live = {0}
 
 
 def _run(f: Function, inputs: Any, level: int) -> Any:
-    """The result of `f`, where Values of other transforms that are inside of this one, or over, are settled."""
-
-    def settle(y: Any) -> Any:
-        while isinstance(y, Value) and (y.level > level or y.level not in _live):
-            y = y.data
-        return _number(y, f"the result of {_name(f)}")
-
+    """The result of `f`, in which Values of inner transforms, and of such that are over, stand for their numbers."""
+    name = f"the result of {_name(f)}"
     _live.add(level)
     try:
-        return _map(settle, "", f(*_map(lambda x: x, "", inputs)))  # f may change the structures it is given
+        result = f(*_map(lambda x: x, "", inputs))  # a copy, as f may change the structures it is given
+        return _map(lambda y: _number(_settle(y, level), name), "", result)
     finally:
         _live.remove(level)
 
 
-def _settle(x: Any) -> Any:
-    """`x`, or the number in it, if it is a Value of a transform that is over."""
-    while isinstance(x, Value) and x.level not in _live:
+def _settle(x: Any, level: float = inf) -> Any:
+    """`x`, or the number in it, if it is a Value of a level deeper than `level`, or of a transform that is over."""
+    while isinstance(x, Value) and (x.level > level or x.level not in _live):
         x = x.data
     return x
 

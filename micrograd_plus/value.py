@@ -13,7 +13,7 @@ respect to every number. The numbers themselves may be Values, of an outer level
 from __future__ import annotations
 
 from . import tape
-from .functions import chain, is_real, plain
+from .functions import chain, is_real, real
 from .rules import FUNCTIONS, RULES, Rule
 from .tape import ZERO
 
@@ -175,17 +175,6 @@ def variable(data: Any, level: int, kind: type[Value] = Value) -> Value:
     return value
 
 
-def real(x: Any, name: str) -> float:
-    """`x` as a float; TypeError, naming `name`, if it is not a real number, or a Value.
-
-    >>> real(True, "w")
-    1.0
-    """
-    if not is_real(x):
-        raise TypeError(f"{name}: expected a {'real ' * isinstance(x, complex)}number, got {x!r} ({type(x).__name__})")
-    return plain(x, name)  # type: ignore[no-any-return]
-
-
 def bottom(x: Any) -> Any:
     """The number inside a Value of Values; any other number as it is.
 
@@ -256,7 +245,7 @@ def _of_one(rule: Rule, x: Value, left: Any, right: Any, *numbers: Any) -> Value
         raise _explained(error, rule, (left,) if right is None else (left, right)) from None
     value.grad, value.level, value.rule, value.x, value.y = ZERO, x.level, rule, left, right
     value.dx, value.dy = (slopes[0], None) if left is x else (None, slopes[1])
-    value.tangent = ZERO if x.tangent is ZERO else chain(x.tangent, slopes[0] if left is x else slopes[1])
+    value.tangent = ZERO if x.tangent is ZERO else chain(x.tangent, value.dx if left is x else value.dy)
     return value
 
 

@@ -12,7 +12,7 @@ from mpmath import mp, mpc
 
 import micrograd_plus as mg
 from micrograd_plus import Value
-from micrograd_plus.functions import KERNELS, plain
+from micrograd_plus.functions import KERNELS, real
 from micrograd_plus.rules import FUNCTIONS, RULES
 
 REAL_ONLY = ["erf", "erfc", "gelu", "ndtr"]  # Python has no complex error function
@@ -96,7 +96,7 @@ def test_numbers_of_all_kinds_become_floats():
         (lambda: mg.dot([1.0], ["3"]), "dot: expected a number, got '3' (str)"),
         (lambda: mg.maximum(Value(1.0), "2"), "maximum: expected a number, got '2' (str)"),
         (lambda: mg.sum([Value(1.0), None]), "sum: expected a number, got None (NoneType)"),
-        (lambda: plain("3", "w"), "w: expected a number, got '3' (str)"),
+        (lambda: real("3", "w"), "w: expected a number, got '3' (str)"),
     ],
 )
 def test_what_is_no_number_is_named(program, message):

@@ -130,7 +130,7 @@ def truediv(x, y):
 def mod(x, y):
     rest = mod(x, y)
     return rest, 1.0, (rest - x) / y
-@rule("pow({x}, {y})", "The power x**y, ValueError where it is not real: pow(2.0, 3.0) is 8.0", notation="{x}**{y}")
+@rule("pow({x}, {y})", "The power x**y, ValueError where it is not real: pow(2.0, 3.0) is 8.0", notation="{x} ** {y}")
 def pow(x, y):
     power = pow(x, y)
     steep = (x == 0.0) & (y < 1.0)                                  # the slope is infinite, or y = 0

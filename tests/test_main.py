@@ -33,7 +33,7 @@ README_TEXT = """\
   v1 = w * x       2        -3    dv1/dw = 1, dv1/dx = 2
   v2 = v1 + b      2        -3    dv2/dv1 = 1, dv2/db = 1
   v3 = v2 - y     -3        -3    dv3/dv2 = 1, dv3/dy = -1
-  v4 = v3**2       9         0.5  dv4/dv3 = -6
+  v4 = v3 ** 2     9         0.5  dv4/dv3 = -6
   v5 = 0.5 * v4    4.5       1    dv5/dv4 = 0.5
 
   value = 4.5

@@ -105,17 +105,22 @@ def seconds(build: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{text:<60}\r", end="", file=sys.stderr, flush=True)
+
+
 def per_node(program: Callable[..., Any], size: int, classes: list[str], collector: bool) -> dict[str, float]:
     """Microseconds per graph node of the program at that size, for each class: medians of interleaved rounds."""
     nodes = len(tape(program(micrograd_plus.Value, size)))
     times: dict[str, list[float]] = {name: [] for name in classes}
     for i in range(ROUNDS):
-        print(f"\r{program.__name__} {size}: round {i + 1} of {ROUNDS} ", end="", file=sys.stderr, flush=True)
+        _progress(f"{program.__name__} {size}: round {i + 1} of {ROUNDS}")
         for name in classes:
             gc.enable() if collector else gc.disable()
             times[name].append(seconds(lambda name=name: program(CLASSES[name], size)))
             gc.enable()
-    print("\r" + " " * 60 + "\r", end="", file=sys.stderr)
+    _progress("")
     return {name: statistics.median(t) / nodes * 1e6 for name, t in times.items()}
 
 

@@ -202,14 +202,14 @@ def _ndtr(x: float) -> float:
     return 0.5 * math.erfc(z) + error * _gaussian(z, -1.0) / math.sqrt(math.pi)
 
 
-_chain = lift("chain", lambda x, y: x * y if x and y else 0.0, lambda x, y: x * y, arity=2)
+_chained = lift("chained", lambda x, y: x * y if x and y else 0.0, lambda x, y: x * y, arity=2)
 
 
-def chain(x: Any, y: Any) -> Any:
+def chained(x: Any, y: Any) -> Any:
     for a, b in ((x, y), (y, x)):
         if type(a) is float and (a == 0.0 or a == 1.0):
             return b if a else 0.0
-    return _chain(x, y)
+    return _chained(x, y)
 
 
 reciprocal = lift("reciprocal", _reciprocal, lambda z: 1.0 / z)

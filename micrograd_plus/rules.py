@@ -62,6 +62,14 @@ class Rule:
             return f"{self.name}({', '.join(operands)})"
         return self.program(operands)
 
+    def symbol(self) -> str:
+        """The operation's sign, or its name if it has none.
+
+        >>> RULES["mul"].symbol(), RULES["pow"].symbol(), RULES["sin"].symbol()
+        ('*', '**', 'sin')
+        """
+        return self.name if "(" in self.notation else _fill(self.notation, ["", ""]).strip()
+
     def program(self, operands: list[str]) -> str:
         """The operation as a program computes it, in the syntax that Python and JavaScript share.
 
@@ -149,8 +157,8 @@ def abs(x): return abs(x), sign(x)
 def reciprocal(x):
     inverse = reciprocal(x)
     return inverse, -inverse * inverse
-@rule("chain({x}, {y})", "The product x * y, 0 if either is 0, even against infinity: chain(0.0, 1e999) is 0.0")
-def chain(x, y): return chain(x, y), y, x
+@rule("chained({x}, {y})", "The product x * y, 0 if either is 0, even against infinity: chained(0.0, 1e999) is 0.0")
+def chained(x, y): return chained(x, y), y, x
 # Jumps and kinks ------------------------------------------------------------------------------------------------------
 @rule("sign({x})", "The sign of x, -1, 0 or 1: sign(-2.0) is -1.0")
 def sign(x): return sign(x), 0.0
@@ -233,7 +241,7 @@ def atanh(x): return atanh(x), reciprocal((1.0 - x) * (1.0 + x))
 @rule("gaussian({x}, {y})", "The bell exp(y * x**2): gaussian(0.0, -0.5) is 1.0")
 def gaussian(x, y):
     bell = gaussian(x, y)
-    return bell, 2.0 * chain(y * x, bell), chain(x * x, bell)
+    return bell, 2.0 * chained(y * x, bell), chained(x * x, bell)
 @rule("ndtr({x})", "The area under the normal distribution up to x: ndtr(0.0) is 0.5")
 def ndtr(x): return ndtr(x), gaussian(x, -0.5) / math.sqrt(2.0 * pi)
 @rule("erf({x})", "The error function: erf(0.0) is 0.0")

@@ -6,7 +6,7 @@ derivatives. The tape is made afterwards, by walking from a result back to its i
 
 from __future__ import annotations
 
-from .functions import chain
+from .functions import chained
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,6 +106,6 @@ def _pull(node: Value) -> None:
     """One step of the sweep over numbers of any kind: outer Values, of which a zero may still depend on something."""
     for x, partial in operands(node):
         if partial is not None:
-            share = chain(node.grad, partial)
+            share = chained(node.grad, partial)
             # A zero that is a float means "nothing yet": to add to it would make a node of an outer level for nothing.
             x.grad = x.grad + share if type(x.grad) is not float or x.grad else share

@@ -100,8 +100,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
     def dual(x: Any, tangent: Any) -> Value:
         value = variable(_number(x, "jvp: a primal"), level, Dual)
-        tangent = _number(tangent, "jvp: a tangent")
-        value.tangent = ZERO if type(tangent) is float and tangent == 0.0 else tangent
+        value.tangent = _number(tangent, "jvp: a tangent")
         return value
 
     inputs = _map(dual, "jvp: primals and tangents", tuple(primals), tuple(tangents))

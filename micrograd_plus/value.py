@@ -13,7 +13,7 @@ respect to every number. The numbers themselves may be Values, of an outer level
 from __future__ import annotations
 
 from . import tape
-from .functions import chain, is_real, real
+from .functions import chained, is_real, real
 from .rules import FUNCTIONS, RULES, Rule
 from .tape import ZERO
 
@@ -97,7 +97,7 @@ class Value:
         return f"Value(data={self.data!r}, grad={self.grad!r}{tangent}{label})"
 
     _prev = property(lambda self: {x for x, partial in tape.operands(self) if partial is not None})  # as micrograd
-    _op = property(lambda self: self.rule.name)  # calls them, for programs that walk its graph
+    _op = property(lambda self: self.rule.symbol())  # calls them, for programs that walk its graph
 
     # A comparison looks at the numbers, so ordinary control flow works; the hash is by identity.
 
@@ -213,7 +213,7 @@ def _operate(rule: Rule, operands: tuple[Any, ...]) -> Value:
         if numbers[i] is x:  # a constant
             partials[i] = None
         elif x.tangent is not ZERO:
-            share = chain(x.tangent, partials[i])
+            share = chained(x.tangent, partials[i])
             value.tangent = share if value.tangent is ZERO else value.tangent + share
     if type(top) is Dual:
         return value
@@ -245,7 +245,7 @@ def _of_one(rule: Rule, x: Value, left: Any, right: Any, *numbers: Any) -> Value
         raise _explained(error, rule, (left,) if right is None else (left, right)) from None
     value.grad, value.level, value.rule, value.x, value.y = ZERO, x.level, rule, left, right
     value.dx, value.dy = (slopes[0], None) if left is x else (None, slopes[1])
-    value.tangent = ZERO if x.tangent is ZERO else chain(x.tangent, value.dx if left is x else value.dy)
+    value.tangent = ZERO if x.tangent is ZERO else chained(x.tangent, value.dx if left is x else value.dy)
     return value
 
 
@@ -278,7 +278,7 @@ def _binary(rule: Rule) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any],
             if x.tangent is ZERO and y.tangent is ZERO:
                 value.tangent = ZERO
             else:
-                value.tangent = chain(x.tangent, value.dx) + chain(y.tangent, value.dy)
+                value.tangent = chained(x.tangent, value.dx) + chained(y.tangent, value.dy)
             return value
         if type(y) is int:
             y = real(y, rule.name)

@@ -129,7 +129,7 @@ EXACT = {name: getattr(mp, name) for name in RULES if hasattr(mp, name)} | {
     "step": lambda x: mp.mpf(x > 0),
     "mod": lambda x, y: x - y * mp.floor(x / y),
     "pow": lambda x, y: x**y,
-    "chain": lambda x, y: x * y,
+    "chained": lambda x, y: x * y,
     "reciprocal": lambda x: 1 / x,
     "maximum": max,
     "minimum": min,

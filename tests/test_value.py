@@ -490,7 +490,7 @@ def test_programs_that_walk_the_graph_by_the_names_of_micrograd_find_them():
     c = a * b + 1
     assert {x.data for x in c._prev} == {6.0}
     assert next(iter(c._prev))._prev == {a, b}
-    assert (c._op, a._op, a._prev) == ("add", "", set())
+    assert (c._op, (a**2)._op, mg.tanh(a)._op, a._op, a._prev) == ("+", "**", "tanh", "", set())
 
 
 def test_a_comparison_with_a_value_of_an_outer_level_is_answered_by_that_value():

@@ -1,9 +1,9 @@
 """Functions of functions: from f to its derivative, gradient, Jacobian, Hessian. Names and meanings are JAX's.
 
 Each call of a transform takes a fresh level, wraps the inputs of f as Values of that level, runs f, and reads off the
-derivatives. To it, a Value of an outer level is a constant; a Value that an inner transform left
-behind stands for its number. That is all it takes for transforms to nest without confusing their perturbations
-(Siskind and Pearlmutter, "Perturbation confusion and referential transparency", 2005).
+derivatives. To it, a Value of an outer level is a constant, and a Value that an inner transform left behind stands for
+its number. That is all it takes for transforms to nest without confusing their perturbations (Siskind and Pearlmutter,
+"Perturbation confusion and referential transparency", 2005).
 
 Arguments and results are numbers, or lists, tuples and dicts of them, nested as you like, and NumPy arrays.
 """

@@ -1,7 +1,7 @@
 """A neuron learns: .venv/bin/python examples/neuron.py
 
-One neuron with two inputs learns the logical "or" from its four cases, by gradient descent written out. The graph of its
-loss in one of the cases is drawn: neuron.svg in the current directory.
+One neuron with two inputs learns the logical "or" from its four cases, by gradient descent written out. The graph of
+its loss in one of the cases is drawn: neuron.svg in the current directory.
 """
 
 from micrograd_plus import Value, draw_dot, mean, sigmoid, softplus
@@ -18,7 +18,7 @@ def main():
         return w1 * x[0] + w2 * x[1] + b
 
     def loss(x, target):
-        """The cross-entropy of sigmoid(z) and the target: -log(sigmoid(z)) if it is 1, -log(1 - sigmoid(z)) if it is 0."""
+        """The cross-entropy of sigmoid(z): its -log if the target is 1, the -log of the rest to 1 if it is 0."""
         z = activation(x)
         return softplus(-z) if target else softplus(z)
 
@@ -36,6 +36,8 @@ def main():
     for x, target in CASES:
         print(f"{x[0]:.0f} or {x[1]:.0f}: {sigmoid(activation(x)):.3f}   (should be {target:.0f})")
 
+    for p in parameters:
+        p.grad = 0.0
     one = loss((1.0, 0.0), 1.0)
     one.label = "loss"
     one.backward()

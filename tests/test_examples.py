@@ -17,7 +17,9 @@ def test_a_neuron_learns_the_logical_or(tmp_path, monkeypatch, capsys):
         if " or " in line and ": " in line:
             answer, target = float(line.split()[3]), float(line[-2])
             assert abs(answer - target) < 0.25
-    assert (tmp_path / "neuron.svg").read_text(encoding="utf-8").count("<svg") == 1
+    picture = (tmp_path / "neuron.svg").read_text(encoding="utf-8")
+    assert picture.count("<svg") == 1
+    assert ">∂ 0" in picture.replace("\N{NO-BREAK SPACE}", "").replace("&#160;", "")  # w2 is multiplied by 0 there
 
 
 def test_every_example_is_tested():

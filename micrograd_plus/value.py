@@ -66,8 +66,7 @@ class Value:
     def label(self, label: str) -> None:
         if not isinstance(label, str):
             raise TypeError(f"label: expected a string, got {label!r} ({type(label).__name__})")
-        rule = self.rule
-        self.rule = Rule(rule.name, rule.template, rule.partials, numpy=rule.numpy, notation=rule.notation, label=label)
+        self.rule = self.rule.labelled(label)
 
     def backward(self, grad: Any = 1.0) -> None:
         """Reverse mode: add the derivatives of this Value, times `grad`, to the `grad` of all it was made of.

@@ -3,6 +3,7 @@
 import importlib.util
 import math
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -722,3 +723,9 @@ def test_the_script_writes_the_pictures_and_their_sources(tmp_path):
     for name in names:
         if name.endswith(".gv"):
             assert (tmp_path / name).read_bytes() == (DOCS / "images" / name).read_bytes()
+
+
+@pytest.mark.parametrize("number", ["{x}", "{:d}", "{"])
+def test_a_format_that_cannot_write_a_number_is_named(loss, number):
+    with pytest.raises(ValueError, match=rf"draw_dot: number={re.escape(repr(number))} cannot write "):
+        draw_dot(loss, number=number)

@@ -524,3 +524,9 @@ def test_every_transform_of_one_function_tells_the_same():
     assert grad(lambda p: jvp(f, (p,), (v,))[1])(p) == product
     assert grad(lambda p: mg.dot(grad(f)(p), v))(p) == product
     assert [derivative(lambda t, i=i: grad(f)([p[0] + 3.0 * t, p[1] - 0.5 * t])[i])(0.0) for i in (0, 1)] == product
+
+
+@pytest.mark.parametrize("transform", [jvp, mg.hvp])
+def test_primals_without_a_tuple_are_refused_with_an_example(transform):
+    with pytest.raises(TypeError, match=r"have one item per argument, as in \(2\.0,\), got 2\.0, 1\.0"):
+        transform(lambda x: x * x, 2.0, 1.0)

@@ -503,3 +503,14 @@ def test_a_comparison_with_a_value_of_an_outer_level_is_answered_by_that_value()
     t, seen = Asked(1.0), []
     mg.derivative(lambda x: seen.append(x < t) or x)(2.0)
     assert seen == ["2.0 < t?"]
+
+
+def test_a_value_of_a_class_of_ones_own_goes_through_every_kind_of_operation():
+    class Mine(Value):
+        pass
+
+    x = Mine(2.0, tangent=1.0)
+    y = mg.sin(x) * 3.0 + mg.hypot(x, Value(1.0)) + mg.sum([x, x, x]) - x
+    y.backward()
+    assert y.tangent == pytest.approx(3.0 * math.cos(2.0) + 2.0 / math.sqrt(5.0) + 2.0, rel=1e-15)
+    assert x.grad == pytest.approx(y.tangent, rel=1e-15)

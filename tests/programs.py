@@ -71,7 +71,7 @@ def is_clear(name, operands, margin=0.01):
     if name in ("floor", "ceil"):
         return abs(x - round(x)) > margin
     if name == "mod":
-        return abs(x / y - round(x / y)) > margin
+        return abs(y) > margin and abs(x / y - round(x / y)) > margin
     if name in ("maximum", "minimum"):
         return abs(x - y) > margin
     if name == "pow":

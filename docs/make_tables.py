@@ -45,7 +45,7 @@ def row(rule: Rule) -> str:
     """A line of the table: the rule at the first point of its domain that comes to hand."""
     for x in (1.5, 0.5):
         point = [Value(x, label="x"), Value(0.7, label="y")]
-        if "{y}" not in rule.template and "[" not in rule.template:
+        if "{y}" not in rule.template and not rule.sequences:
             del point[1]
         try:
             _, *partials = rule.partials(*point)

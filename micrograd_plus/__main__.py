@@ -145,7 +145,7 @@ def _parameters(name: str) -> tuple[list[str], int]:
     """The kinds of the function's arguments, and how many it takes at least."""
     if name not in RULES:
         return ([COMPARISON, NUMBER, NUMBER], 3) if name == "where" else ([LIST], 1)
-    if lists := RULES[name].template.count("[{"):
+    if lists := RULES[name].sequences:
         return [LIST] * lists, lists
     parameters = inspect.signature(RULES[name].partials).parameters.values()
     return [NUMBER] * len(parameters), sum(p.default is p.empty for p in parameters)

@@ -53,7 +53,7 @@ def _is_complex(x: Any) -> bool:
     return isinstance(x, complex) or getattr(getattr(x, "dtype", None), "kind", "") == "c"
 
 
-KERNELS: dict[str, Function] = {}  # by name, what the functions do to floats
+KERNELS: dict[str, Function] = {}  # by name, what the functions do to floats: what a template is written in
 
 
 def lift(
@@ -88,8 +88,8 @@ def lift(
     def binary(x: Any, y: Any) -> Any:
         return over_floats(x, y) if type(x) is float and type(y) is float else general(x, y)
 
-    KERNELS[name] = over_floats
     function: Any = general if pack else unary if arity == 1 else binary
+    KERNELS[name] = function if pack else over_floats
     function.__name__ = function.__qualname__ = name
     return function  # type: ignore[no-any-return]
 
@@ -241,10 +241,8 @@ def _dot(*x: Any) -> Any:
     return math.fsum(parts if all(map(isfinite, parts)) else [a * b for a, b in pairs])
 
 
-def _weights(x: tuple[Any, ...]) -> tuple[Any, list[Any], Any]:
-    """The largest of `x`; exp(z - largest) for each z of `x`, without the rounding of that difference; the sum of these
-    but for the largest one's, which is 1.
-    """
+def _weights(x: tuple[Any, ...]) -> tuple[Any, list[Any]]:
+    """The largest of `x`, and exp(z - largest) for each z of `x`, without the rounding of that difference."""
     top = max(x, key=lambda z: z.real)
     weights = []
     for z in x:
@@ -253,39 +251,43 @@ def _weights(x: tuple[Any, ...]) -> tuple[Any, list[Any], Any]:
         lost = (z - (distance - back)) - (top + back)  # Knuth, The Art of Computer Programming 2, 4.2.2
         weight = 1.0 if z == top else exp(distance)
         weights.append(weight + weight * lost if isfinite(lost.real) else weight)
-    at = x.index(top)
-    return top, weights, _sum(*weights[:at], *weights[at + 1 :])
+    return top, weights
+
+
+def _log_total(x: tuple[Any, ...]) -> tuple[Any, Any]:
+    """The largest of `x`, and the logarithm of the sum of all weights, of which the largest one's is 1."""
+    top, weights = _weights(x)
+    del weights[x.index(top)]
+    return top, log1p(_sum(*weights))
 
 
 def _logsumexp(*x: Any) -> Any:
-    if not x:
-        return -inf
-    top, _, rest = _weights(x)
-    return top + log1p(rest)
+    top, rest = _log_total(x) if x else (-inf, 0.0)
+    return top + rest
 
 
-def _softmax(*x: Any) -> Any:
-    _, weights, _ = _weights(x)
+def _softmax(*x: Any) -> list[Any]:
+    _, weights = _weights(x)
     total = _sum(*weights)
     return [weight / total for weight in weights]
 
 
-def _log_softmax(*x: Any) -> Any:
-    top, _, rest = _weights(x)
-    return [(z - top if z != top else 0.0) - log1p(rest) for z in x]  # of infinities, the difference would be nan
+def _log_softmax(*x: Any) -> list[Any]:
+    top, rest = _log_total(x)
+    return [(z - top if z != top else 0.0) - rest for z in x]  # of infinities, the difference would be nan
 
 
 def _each(name: str, every: Function) -> Function:
     """From all numbers to all results. Over Values each result is an operation with its own operand moved to the front:
     of the shares of x, y, z, the second is softmax([y, x, z])[0].
     """
-    one = lift(name, lambda *x: every(*x)[0], lambda *x: every(*x)[0], pack=tuple)
+    at_once = lift(name, every, every, pack=tuple)
 
     def function(xs: Any) -> list[Any]:
         xs = tuple(xs)
         if any(hasattr(x, "operate") for x in xs):
-            return [one((x, *xs[:i], *xs[i + 1 :])) for i, x in enumerate(xs)]
-        return list(every(*[x if _is_complex(x) else real(x, name) for x in xs])) if xs else []
+            return [at_once((x, *xs[:i], *xs[i + 1 :])) for i, x in enumerate(xs)]
+        return list(at_once(xs)) if xs else []
 
     function.__name__ = function.__qualname__ = name
     return function

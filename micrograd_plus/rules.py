@@ -46,6 +46,15 @@ class Rule:
         self.name, self.template, self.partials, self.label = name, template, partials, label
         self.numpy, self.notation = numpy, notation or template
 
+    @property
+    def sequences(self) -> int:
+        """How many sequences of numbers the operation takes; 0 if it takes one number or two.
+
+        >>> RULES["dot"].sequences, RULES["sin"].sequences
+        (2, 0)
+        """
+        return self.template.count("[{x}]") + self.template.count("[{y}]")
+
     def labelled(self, label: str) -> Rule:
         """The same rule, for a Value of that label."""
         return Rule(self.name, self.template, self.partials, numpy=self.numpy, notation=self.notation, label=label)
@@ -76,14 +85,14 @@ class Rule:
         >>> RULES["silu"].program(["x"])
         'x * sigmoid(x)'
         """
+        if self.sequences:
+            n = len(operands) // self.sequences  # all operands, or half of them and half
+            operands = [", ".join(operands[:n]), ", ".join(operands[n:])]
         return _fill(self.template, operands)
 
 
 def _fill(template: str, operands: list[str]) -> str:
-    if "[{" not in template:
-        return template.format(**dict(zip("xy", operands, strict=False)))
-    n = len(operands) // template.count("{")  # over sequences: all operands, or half of them and half
-    return template.format(x=", ".join(operands[:n]), y=", ".join(operands[n:]))
+    return template.format(**dict(zip("xy", operands, strict=False)))
 
 
 RULES: dict[str, Rule] = {}

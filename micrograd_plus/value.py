@@ -305,7 +305,7 @@ def _is_number(x: Any, rule: Rule, operands: tuple[Any, Any]) -> bool:
 
 
 for _name, _rule in RULES.items():
-    if "[{" in _rule.template:
+    if _rule.sequences:
         continue  # an operation over sequences is no method
     _operation: Any = FUNCTIONS[_name] if "{y}" in _rule.template else _unary(_rule)
     if _name in ("add", "sub", "mul", "truediv", "mod", "pow"):

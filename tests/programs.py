@@ -17,7 +17,7 @@ OPERATORS = {name: getattr(operator, name) for name in ("add", "sub", "mul", "tr
 
 
 def is_over_sequences(name):
-    return "[{" in RULES[name].template
+    return RULES[name].sequences > 0
 
 
 def apply(name, *operands):

@@ -103,3 +103,20 @@ def test_an_operation_that_nothing_defines_is_refused_with_its_name():
             return nothing_yet(x), 0.0
 
     assert "nothing_yet" not in RULES
+
+
+def test_an_operation_may_be_made_of_operations_over_sequences():
+    @rule("log_softmax([{x}, {y}])[0] + sum([{x}, {y}])", "One of two: one_of_two(0.0, 0.0) is -0.6931471805599453")
+    def one_of_two(x, y):
+        share = mg.softmax([x, y])[1]
+        return one_of_two(x, y), share + 1.0, 1.0 - share
+
+    try:
+        x, y = Value(1.0, tangent=1.0), Value(2.0)
+        z = one_of_two(x, y)
+        z.backward()
+        assert z.data == one_of_two(1.0, 2.0) == mg.log_softmax([1.0, 2.0])[0] + 3.0
+        assert z.tangent == x.grad == 2.0 - y.grad
+        assert one_of_two(1.0 + 1e-200j, 2.0).imag / 1e-200 == pytest.approx(x.grad, rel=1e-14)
+    finally:
+        del RULES["one_of_two"], FUNCTIONS["one_of_two"], functions.KERNELS["one_of_two"]

@@ -315,43 +315,37 @@ def test_a_graph_both_deep_and_wide_is_swept_in_order():
     assert len(tape(row[0])) == 100 + 99 * 100
 
 
+def peak_of_loop(D, step, length):
+    """The most memory, in bytes, that the derivative of so many steps in a row takes at a time."""
+
+    def f(x):
+        for _ in range(length):
+            x = step(x)
+        return x
+
+    tracemalloc.start()
+    try:
+        D(f)(0.5)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("D", [derivative, lambda f: lambda x: jvp(f, (x,), (1.0,))[1]], ids=["derivative", "jvp"])
 def test_forward_mode_alone_keeps_no_past(D):
-    def peak(length):
-        def f(x):
-            for _ in range(length):
-                x = mg.sin(x) * 1.01 + 0.1
-            return x
+    def step(x):
+        return mg.sin(x) * 1.01 + 0.1
 
-        tracemalloc.start()
-        try:
-            D(f)(0.5)
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-
-    peak(10)
-    assert peak(5_000) < 2 * peak(10)
+    peak_of_loop(D, step, 10)
+    assert peak_of_loop(D, step, 5_000) < 2 * peak_of_loop(D, step, 10)
 
 
 def test_reverse_mode_inside_of_forward_mode_keeps_only_its_own_past():
     """derivative of a loop around a gradient: each gradient's graph is freed before the next is made."""
 
-    def peak(length):
-        def f(x):
-            for _ in range(length):
-                x = grad(lambda y: mg.sin(y) * y)(x)
-            return x
-
-        tracemalloc.start()
-        try:
-            derivative(f)(0.5)
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-
-    peak(10)
-    assert peak(1_000) < 2 * peak(10)
+    step = grad(lambda y: mg.sin(y) * y)
+    peak_of_loop(derivative, step, 10)
+    assert peak_of_loop(derivative, step, 1_000) < 2 * peak_of_loop(derivative, step, 10)
 
 
 @pytest.mark.parametrize("x", [Value(0.0), Value(0.0, tangent=0.0)])

@@ -103,9 +103,10 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         value.tangent = _number(tangent, "jvp: a tangent")
         return value
 
-    inputs = _map(dual, "jvp: primals and tangents", tuple(primals), tuple(tangents))
+    inputs = tree_map(dual, tuple(primals), tuple(tangents), what="jvp: primals and tangents")
     result = _run(f, inputs, level)
-    return _map(_settle, "", result), _map(lambda y: _settle(y.tangent) if _is_at(y, level) else 0.0, "", result)
+    slopes = tree_map(lambda y: _settle(y.tangent) if _is_at(y, level) else 0.0, result)
+    return tree_map(_settle, result), slopes
 
 
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
@@ -120,20 +121,23 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     ([10.0, 7.0], (15.0, 12.0))
     """
     level = next(_levels)
-    inputs = _map(lambda x: variable(_number(x, "an argument"), level), "", primals)
+    inputs = tree_map(lambda x: variable(_number(x, "an argument"), level), primals)
     result = _run(f, inputs, level)
     lock = allocate_lock()  # two threads may pull back at once, and the gradients pass through the nodes
 
     def pullback(cotangents: Any) -> Any:
         roots: list[tuple[Any, Any]] = []
-        number = "vjp: a cotangent"
-        _map(lambda y, c: roots.append((y, _number(c, number))), "vjp: value and cotangents", result, cotangents)
-        with lock:
-            _map(lambda x: setattr(x, "grad", ZERO), "", inputs)
-            sweep([root for root in roots if _is_at(root[0], level)])
-            return _map(lambda x: _settle(x.grad), "", inputs)
 
-    return _map(_settle, "", result), pullback
+        def root(y: Any, cotangent: Any) -> None:
+            roots.append((y, _number(cotangent, "vjp: a cotangent")))
+
+        tree_map(root, result, cotangents, what="vjp: value and cotangents")
+        with lock:
+            tree_map(lambda x: setattr(x, "grad", ZERO), inputs)
+            sweep([root for root in roots if _is_at(root[0], level)])
+            return tree_map(lambda x: _settle(x.grad), inputs)
+
+    return tree_map(_settle, result), pullback
 
 
 def jacobian(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
@@ -149,13 +153,13 @@ def jacobian(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
     def gradients(*args: Any, **kwargs: Any) -> Any:
         inner, primals = _restrict(f, argnums, args, kwargs)
         value, pullback = vjp(inner, *primals)
-        outputs, inputs = _leaves(value), _leaves(primals)
+        outputs, inputs = tree_leaves(value), tree_leaves(primals)
         if len(outputs) <= len(inputs) or not inputs:
             rows = [pullback(row) for row in _basis(value, len(outputs))]
         else:
-            columns = [_leaves(jvp(inner, primals, column)[1]) for column in _basis(primals, len(inputs))]
-            rows = [_fill(primals, row) for row in zip(*columns, strict=True)]
-        return _fill(value, rows if isinstance(argnums, tuple) else [row[0] for row in rows])
+            columns = [tree_leaves(jvp(inner, primals, column)[1]) for column in _basis(primals, len(inputs))]
+            rows = [tree_fill(primals, row) for row in zip(*columns, strict=True)]
+        return tree_fill(value, rows if isinstance(argnums, tuple) else [row[0] for row in rows])
 
     return _named(f, gradients)
 
@@ -185,8 +189,14 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 # Structures -----------------------------------------------------------------------------------------------------------
 
 
-def _map(function: Function, what: str, tree: Any, *others: Any) -> Any:
-    """The structure of `tree`, with `function` of the numbers that stand in the same place of it and of `others`."""
+def tree_map(function: Function, tree: Any, *others: Any, what: str = "the trees") -> Any:
+    """The structure of `tree`, with `function` of the numbers that stand in the same place of it and of `others`.
+
+    A tree is a number, or a list, tuple, dict or NumPy array of trees. ValueError if they differ in structure.
+
+    >>> tree_map(lambda x, y: x + y, {"w": [1.0, 2.0]}, {"w": [10.0, 20.0]})
+    {'w': [11.0, 22.0]}
+    """
     kind = type(tree)
     is_array = hasattr(tree, "shape") and hasattr(tree, "tolist") and tree.shape != ()
     if not is_array and kind not in (list, tuple, dict):
@@ -200,15 +210,15 @@ def _map(function: Function, what: str, tree: Any, *others: Any) -> Any:
         flat = [x.ravel().tolist() for x in (tree, *others)]
         return _array(tree.shape, [function(*xs) for xs in zip(*flat, strict=True)])
     if kind is dict:
-        return {key: _map(function, what, tree[key], *[other[key] for other in others]) for key in tree}
-    return kind([_map(function, what, *xs) for xs in zip(tree, *others, strict=True)])
+        return {key: tree_map(function, tree[key], *[other[key] for other in others], what=what) for key in tree}
+    return kind([tree_map(function, *xs, what=what) for xs in zip(tree, *others, strict=True)])
 
 
 def _array(shape: tuple[int, ...], items: list[Any]) -> Any:
-    """A NumPy array of that shape: of floats if all items are, with more axes if all items are arrays."""
+    """A NumPy array of that shape: of numbers if all items are, with more axes if all items are arrays."""
     numpy = sys.modules["numpy"]
-    if all(isinstance(x, float) for x in items):
-        return numpy.array(items, dtype=float).reshape(shape)
+    if all(isinstance(x, float | complex) for x in items):
+        return numpy.array(items).reshape(shape)
     if all(hasattr(x, "dtype") for x in items):
         return numpy.array(items).reshape(shape + items[0].shape)
     array = numpy.empty(len(items), dtype=object)
@@ -216,19 +226,29 @@ def _array(shape: tuple[int, ...], items: list[Any]) -> Any:
     return array.reshape(shape)
 
 
-def _leaves(tree: Any) -> list[Any]:
+def tree_leaves(tree: Any) -> list[Any]:
+    """The numbers in a structure, in order.
+
+    >>> tree_leaves({"w": [1.0, 2.0], "b": 3.0})
+    [1.0, 2.0, 3.0]
+    """
     leaves: list[Any] = []
-    _map(leaves.append, "", tree)
+    tree_map(leaves.append, tree)
     return leaves
 
 
-def _fill(tree: Any, leaves: Sequence[Any]) -> Any:
+def tree_fill(tree: Any, leaves: Sequence[Any]) -> Any:
+    """The structure of `tree` with other numbers in it, in order.
+
+    >>> tree_fill({"w": [1.0, 2.0], "b": 3.0}, [10.0, 20.0, 30.0])
+    {'w': [10.0, 20.0], 'b': 30.0}
+    """
     items = iter(leaves)
-    return _map(lambda _: next(items), "", tree)
+    return tree_map(lambda _: next(items), tree)
 
 
 def _basis(tree: Any, n: int) -> list[Any]:
-    return [_fill(tree, [float(i == j) for j in range(n)]) for i in range(n)]
+    return [tree_fill(tree, [float(i == j) for j in range(n)]) for i in range(n)]
 
 
 def _restrict(f: Function, argnums: int | tuple[int, ...], args: Any, kwargs: Any) -> tuple[Function, tuple[Any, ...]]:
@@ -264,8 +284,8 @@ def _run(f: Function, inputs: Any, level: int) -> Any:
     name = f"the result of {_name(f)}"
     _live.add(level)
     try:
-        result = f(*_map(lambda x: x, "", inputs))  # a copy, as f may change the structures it is given
-        return _map(lambda y: _number(_settle(y, level), name), "", result)
+        result = f(*tree_map(lambda x: x, inputs))  # a copy, as f may change the structures it is given
+        return tree_map(lambda y: _number(_settle(y, level), name), result)
     finally:
         _live.remove(level)
 

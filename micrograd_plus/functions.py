@@ -88,7 +88,7 @@ def lift(
     def binary(x: Any, y: Any) -> Any:
         return over_floats(x, y) if type(x) is float and type(y) is float else general(x, y)
 
-    function: Any = general if pack else unary if arity == 1 else binary
+    function: Any = general if pack else {1: unary, 2: binary}[arity]
     KERNELS[name] = function if pack else over_floats
     function.__name__ = function.__qualname__ = name
     return function  # type: ignore[no-any-return]
@@ -185,8 +185,10 @@ def _product(x: float, y: float) -> tuple[float, float]:
 
 
 def _gaussian(x: float, c: float) -> float:
-    if not (1e-20 < math.fabs(c * x * x) < 1e3 and 1e-130 < math.fabs(x) < 1e150):  # 1, 0 or infinite
+    if not math.fabs(c * x * x) < 1e3:  # 0 or infinite, or nan
         return math.exp(c * x * x)
+    x, exponent = math.frexp(x)
+    c = math.ldexp(c, 2 * exponent)  # c·x² is the same, and now no square is too large or too small to be split
     square, square_rest = _product(x, x)
     power, power_rest = _product(c, square)
     bell = math.exp(power)

@@ -157,7 +157,7 @@ def pow(x, y):
     cliff = reciprocal(pow(where(steep, x, 1.0), where(steep, 1.0 - y, 1.0)))
     return (power,
             where(steep, where(y == 0.0, 0.0, y * cliff), slope),
-            power * where(x > 0.0, log(where(x > 0.0, x, 1.0)), where(x == 0.0, 0.0, nan)))
+            power * where(x >= 0.0, log(where(x > 0.0, x, 1.0)), nan))
 @rule("-{x}", "The opposite -x: neg(2.0) is -2.0")
 def neg(x): return -x, -1.0
 @rule("abs({x})", "The absolute value |x|, slope 0 at 0: abs(-2.0) is 2.0")
@@ -260,9 +260,9 @@ def erfc(x): return erfc(x), -2.0 / math.sqrt(pi) * gaussian(x, -1.0)
 # Networks -------------------------------------------------------------------------------------------------------------
 @rule("maximum({x}, 0.0)", "The rectifier, x where x > 0, else 0: relu(-2.0) is 0.0")
 def relu(x): return relu(x), step(x)
-@rule("maximum({x}, 0.0) + {y} * minimum({x}, 0.0)", "Where x > 0, x, else y * x: leaky_relu(-2.0) is -0.02")
+@rule("maximum({x}, 0.0) + {y} * minimum(0.0, {x})", "Where x > 0, x, else y * x: leaky_relu(-2.0) is -0.02")
 def leaky_relu(x, y=0.01): return leaky_relu(x, y), where(x > 0.0, 1.0, y), minimum(x, 0.0)
-@rule("maximum({x}, 0.0) + {y} * expm1(minimum({x}, 0.0))", "Where x > 0, x, else y * expm1(x): elu(2.0) is 2.0")
+@rule("maximum({x}, 0.0) + {y} * expm1(minimum(0.0, {x}))", "Where x > 0, x, else y * expm1(x): elu(2.0) is 2.0")
 def elu(x, y=1.0):
     low = where(x > 0.0, 0.0, x)
     root = exp(0.5 * low)                                           # exp(low) alone may be too small for a float
@@ -277,7 +277,7 @@ def sigmoid(x):
 def silu(x):
     rise = sigmoid(x)
     return silu(x), rise * (1.0 + x * sigmoid(-x))
-@rule("maximum({x}, 0.0) + log1p(exp(-abs({x})))", "The soft rectifier log(1 + e**x): softplus(-1000.0) is 0.0")
+@rule("maximum({x}, 0.0) + log1p(exp(minimum(-{x}, {x})))", "Soft rectifier, log(1 + e**x): softplus(-1000.0) is 0.0")
 def softplus(x): return softplus(x), sigmoid(x)
 # Sequences ------------------------------------------------------------------------------------------------------------
 @rule("sum([{x}])", "The sum of a sequence, rounded once: sum([0.1] * 10) is 1.0")

@@ -48,8 +48,7 @@ def derivative(f: Function, n: int = 1) -> Function:
         _number(value, f"derivative: the result of {_name(f)}")
         return tangent
 
-    first = _named(f, slope)
-    return derivative(first, n - 1) if n > 1 else first
+    return derivative(_named(f, slope), n - 1)
 
 
 def grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:

@@ -239,7 +239,7 @@ def bells(rng):
     yield from couples(rng)
     for _ in range(400):
         yield rng.choice(points()), rng.choice((-1.0, -0.5))
-        size = 10.0 ** rng.uniform(-100, 100)
+        size = 10.0 ** rng.uniform(-150, 150)
         yield size, rng.uniform(-745, 709) / size / size
 
 

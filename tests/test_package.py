@@ -11,14 +11,17 @@ from pathlib import Path
 import pytest
 
 import micrograd_plus as mg
-from micrograd_plus import Value, functions
+from micrograd_plus import Value, functions, testing
 from micrograd_plus.rules import FUNCTIONS, RULES, rule
+from micrograd_plus.testing import strategies
 
 ROOT = Path(__file__).parent.parent
 HOUSE = ["functions", "rules", "tape", "value", "transforms", "jit", "draw", "explore"]
 HOUSE += ["nn", "losses", "optim", "testing", "__main__"]
-FILES = sorted((ROOT / "micrograd_plus").glob("*.py"))
+TESTING = ["differences", "checks", "strategies"]
+FILES = sorted((ROOT / "micrograd_plus").rglob("*.py"))
 PUBLIC = {name: getattr(mg, name) for name in {*mg.__all__, *FUNCTIONS}}
+PUBLIC |= {name: getattr(module, name) for module in (testing, strategies) for name in module.__all__}
 
 
 def test_importing_the_package_brings_nothing_but_math_and_itertools():
@@ -32,15 +35,17 @@ print(*[name for name in set(sys.modules) - before if name.split(".")[0] != "mic
     assert result.stdout.split() == []
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_a_file_imports_only_from_files_above_it(file):
     if file.stem == "__init__":
         return
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level and "TYPE_CHECKING" not in _condition(file, node):
             for name in [node.module] if node.module else [alias.name for alias in node.names]:
-                if name in HOUSE:
-                    assert HOUSE.index(name) < HOUSE.index(file.stem), f"line {node.lineno}"
+                for order in (HOUSE, TESTING):
+                    if name in order:
+                        here = file.stem if file.stem in order else file.parent.name
+                        assert order.index(name) < order.index(here), f"line {node.lineno}"
 
 
 def _condition(file, node):
@@ -91,8 +96,9 @@ def test_an_operation_is_added_by_one_rule():
 
 def test_the_readme_names_every_file_of_the_package_in_the_order_of_the_house():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = re.findall(r"\(micrograd_plus/(\w+)\.py\)", text)
-    assert named == [name for name in HOUSE if (ROOT / "micrograd_plus" / f"{name}.py").exists()]
+    named = re.findall(r"\(micrograd_plus/(\w+(?:\.py|/))\)", text)
+    there = [f"{path.name}/" if path.is_dir() else path.name for path in (ROOT / "micrograd_plus").iterdir()]
+    assert named == [path for name in HOUSE for path in (f"{name}.py", f"{name}/") if path in there]
 
 
 def test_an_operation_that_nothing_defines_is_refused_with_its_name():

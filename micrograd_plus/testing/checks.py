@@ -1,0 +1,381 @@
+"""Checks of derivatives: those of the library, and those that you wrote by hand.
+
+What a derivative is compared with must not know the rule that it checks: here it is the complex step, or differences
+extrapolated after Ridders, whose own error then says how near is near enough.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from random import Random
+from typing import Any, NamedTuple
+
+from ..functions import chained, dot, real
+from ..tape import operands, tape
+from ..transforms import jvp, tree_fill, tree_leaves, tree_map, vjp
+from ..value import Value, bottom
+from .differences import EPS, Function, complex_step, limit, slope_between
+
+
+def check_grads(
+    f: Function,
+    args: Sequence[Any],
+    order: int = 2,
+    modes: Sequence[str] = ("fwd", "rev"),
+    atol: float = 0.0,
+    rtol: float = 0.0,
+    *,
+    seed: int = 0,
+) -> None:
+    """Check the derivatives of `f` at `args` in forward and in reverse mode, up to that order, as JAX's namesake does.
+
+    `args` has one item per argument; arguments and result are numbers or structures of them. The slope that each mode
+    tells, in a random direction, is compared with one found by running f alone: by the complex step where f takes
+    complex numbers, else by `ridders`. Tolerated is what that slope's own error may be, and `atol` plus `rtol` times
+    the slope besides. Derivatives of order 2 are checked as the slopes of those of order 1, and so on.
+
+    AssertionError, with what each method got for the number that is worst, or that f has a kink or a jump there, or
+    that nothing can be told; ValueError if order, modes or args make no sense; and whatever f raises.
+
+    >>> check_grads(lambda p: p["w"] * p["x"] ** 3, ({"w": 3.0, "x": 2.0},))
+    >>> check_grads(lambda x: abs(x), (0.0,))
+    Traceback (most recent call last):
+    ...
+    AssertionError: check_grads: f has no derivative with respect to x: its slope is -1 on the left, 1 on the right
+      forward mode   0.0
+      reverse mode   0.0
+    again: check_grads(f, (0.0,), order=1, modes=('fwd', 'rev'), seed=0)
+    """
+    if type(order) is not int or order < 1:
+        raise ValueError(f"check_grads: order must be a whole number from 1 up, got {order!r}")
+    if isinstance(modes, str) or not modes or not set(modes) <= {"fwd", "rev"}:
+        raise ValueError(f'check_grads: modes must be some of ("fwd", "rev"), got {modes!r}')
+    args, name = _arguments(args, "check_grads"), _text(f)
+    try:
+        f(*args)
+    except Exception as error:  # it may be one that takes nothing but Values, and the reader must know who called it
+        error.add_note(f"check_grads calls {name} with plain floats too, to find its slope without calculus")
+        raise
+
+    def check(g: Function, order: int, *chain: str) -> None:
+        """Check `g`, which is what the modes of `chain` made of f, and its derivatives."""
+        random = Random(repr((seed, chain)))
+        tangents, cotangents = _random(args, random), tree_map(lambda y: random.gauss(0.0, 1.0), g(*args))
+
+        def slopes(args: Any, tangents: Any, cotangents: Any) -> dict[str, list[float]]:
+            found = {}
+            if "fwd" in modes:
+                found["forward mode"] = _products(jvp(g, args, tangents)[1], cotangents)
+            if "rev" in modes:
+                found["reverse mode"] = _products(vjp(g, *args)[1](cotangents), tangents)
+            return found
+
+        claim = _Claim(g, slopes, args, tangents, cotangents, atol, rtol, True)
+        subject = "".join([f"the {mode} derivative of " for mode in reversed(chain)]) + name
+        if complaint := _complaint(claim, subject, _names(f, args)):
+            call = f"{name}, {_short(args, 'args')}, order={len(chain) + 1}, modes={tuple(modes)!r}, seed={seed!r}"
+            raise AssertionError(f"check_grads: {complaint}\nagain: check_grads({call})")
+        if order > 1 and "fwd" in modes:
+            check(lambda *args: jvp(g, args, tangents)[1], order - 1, *chain, "forward-mode")
+        if order > 1 and "rev" in modes:
+            check(lambda *args: vjp(g, *args)[1](cotangents), order - 1, *chain, "reverse-mode")
+
+    check(f, order)
+
+
+def check_derivative(
+    f: Function, df: Function, args: Sequence[Any], atol: float = 0.0, rtol: float = 0.0, *, seed: int = 0
+) -> None:
+    """Check that `df` is the gradient of `f`, whose result is one number: of a derivative that you wrote by hand.
+
+    `df` takes the arguments of f, and returns the gradient in the structure of the argument, or a tuple of such if
+    there are more arguments than one. It is compared as in `check_grads`, and f and df may be made of anything, such as
+    NumPy. AssertionError as there; ValueError if the gradient is not of the argument's structure, TypeError if f does
+    not return one number.
+
+    >>> check_derivative(lambda w: w * w, lambda w: 2.0 * w, (3.0,))
+    >>> check_derivative(lambda w: w * w, lambda w: 2.5 * w, (3.0,))
+    Traceback (most recent call last):
+    ...
+    AssertionError: check_derivative: the derivative of f with respect to w is wrong
+      df             7.5, off by 1e+12 times the tolerance
+      complex step   6.0 ± 1e-12
+    again: check_derivative(f, df, (3.0,), seed=0)
+    """
+    args = _arguments(args, "check_derivative")
+    if _paths("", value := f(*args)) != [""]:
+        raise TypeError(f"check_derivative: f must return one number, got {_short(value, type(value).__name__)}")
+
+    def slopes(args: Any, tangents: Any, cotangents: Any) -> dict[str, list[float]]:
+        gradient = df(*args) if len(args) > 1 else (df(*args),)
+        gradient = tuple(gradient) if isinstance(gradient, list) else gradient
+        tree_map(lambda x, slope: None, args, gradient, what="check_derivative: the arguments and what df returned")
+        return {"df": _products(gradient, tangents)}
+
+    claim = _Claim(f, slopes, args, _random(args, Random(seed)), 1.0, atol, rtol, False)
+    if complaint := _complaint(claim, _text(f), _names(f, args)):
+        again = f"check_derivative({_text(f)}, {_text(df, 'df')}, {_short(args, 'args')}, seed={seed!r})"
+        raise AssertionError(f"check_derivative: {complaint}\nagain: {again}")
+
+
+# How it is judged -----------------------------------------------------------------------------------------------------
+
+SAFETY = 10.0  # by how much the estimate of an error may be too small
+NEARBY = [k * 2.0**-50 for k in (-5, -3, -1, 2, 4, 6)]  # so near that what differs there is rounding
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """Slopes that are claimed for `f` at `args` in the direction `tangents`, its results weighted by `cotangents`.
+
+    A direction moves a number by something like its own size, so steps of 2**-30 are small for all of them.
+    """
+
+    f: Function
+    slopes: Callable[[Any, Any, Any], dict[str, list[float]]]  # of each mode, the products that add up to its slope
+    args: Any
+    tangents: Any
+    cotangents: Any
+    atol: float
+    rtol: float
+    traceable: bool  # whether f takes Values
+    unit: float = 1.0  # the length of the direction, to tell the slopes per unit
+    noise: float = 0.0  # what is known of the rounding inside of f
+
+    def moved(self, t: complex) -> Any:
+        return tree_map(lambda x, v: x + t * v, self.args, self.tangents)
+
+    def along(self, t: complex) -> Any:
+        """The function of one number whose slope at 0 is claimed."""
+        return dot(tree_leaves(self.cotangents), [bottom(y) for y in tree_leaves(self.f(*self.moved(t)))])
+
+    def between(self, a: float, b: float) -> tuple[float, float]:
+        return slope_between(self.along, a, b, self.noise, 1.0)
+
+    def differences(self, h: float = 0.125) -> tuple[float, float]:
+        """As `ridders`, of the function along the direction."""
+        return limit(lambda h: self.between(-h, h), h, 2)
+
+    def one_sided(self, side: float) -> tuple[float, float]:
+        return limit(lambda h: self.between(*sorted((0.0, side * h))), 2.0**-10, 1)
+
+    def rounding(self) -> tuple[float, float]:
+        """What the rounding of every operation on the way may do to the value of f, and to the slope."""
+        if not self.traceable:
+            return 0.0, 0.0
+        inputs = [Value(x) for x in tree_leaves(self.args)]
+        outputs = tree_leaves(self.f(*tree_fill(self.args, inputs)))
+        weights: dict[Any, float] = defaultdict(
+            float
+        )  # as in a backward sweep, but of absolute values: nothing cancels
+        for y, cotangent in zip(outputs, tree_leaves(self.cotangents), strict=True):
+            weights[y] += abs(cotangent)
+        order = tape(*[y for y in outputs if isinstance(y, Value)])
+        for node in reversed(order):
+            for x, partial in operands(node):
+                if partial is not None and abs(partial) < math.inf:
+                    weights[x] += weights[node] * abs(partial)
+        in_slope = sum([weights[x] * abs(v) for x, v in zip(inputs, tree_leaves(self.tangents), strict=True)])
+        return EPS * sum([weights[node] * abs(node.data) for node in order]), EPS * in_slope
+
+
+class _Oracle(NamedTuple):
+    """A slope found without calculus, and how far off it may be."""
+
+    method: str
+    slope: float
+    error: float
+
+
+class _Fault(NamedTuple):
+    factor: float  # the error in units of what is tolerated
+    text: str
+    rows: list[str]
+
+
+def _complaint(claim: _Claim, subject: str, names: list[str]) -> str:
+    """What is wrong with the claim, for the argument and the result that are worst; the empty string if nothing is."""
+    if (fault := _fault(claim)) is None:
+        return ""
+    where, directions = "in a random direction", []
+    for x, unit in zip(tree_leaves(claim.args), _units(claim.args), strict=True):
+        length = abs(x) or 1.0
+        directions.append(replace(claim, tangents=tree_map(lambda v, s=length: v * s, unit), unit=length))
+    if faults := _faults(names, directions):
+        fault, name, claim = _worst(faults)
+        where = f"with respect to {name}"
+    results = _paths("result", claim.cotangents)
+    if faults := _faults(results, [replace(claim, cotangents=unit) for unit in _units(claim.cotangents)]):
+        fault, name, claim = _worst(faults)
+        subject = f"{name} of {subject}" if len(results) > 1 else subject
+    return "\n".join([fault.text.format(subject=subject, where=where), *fault.rows])
+
+
+def _faults(names: list[str], claims: list[_Claim]) -> list[tuple[_Fault, str, _Claim]]:
+    return [(fault, name, claim) for name, claim in zip(names, claims, strict=True) if (fault := _fault(claim))]
+
+
+def _worst(faults: list[tuple[_Fault, str, _Claim]]) -> tuple[_Fault, str, _Claim]:
+    """The first of those that are about the worst, as rounding would decide between them."""
+    worst = max([fault.factor for fault, *_ in faults])
+    return next(found for found in faults if found[0].factor >= 0.1 * worst)
+
+
+def _fault(claim: _Claim) -> _Fault | None:
+    """What is wrong with the claim, or None: a first look that costs little, and if that finds fault, a closer one."""
+    products = claim.slopes(claim.args, claim.tangents, claim.cotangents)
+    claimed = {mode: math.fsum(numbers) for mode, numbers in products.items()}
+    sizes = [math.fsum(map(abs, numbers)) for numbers in products.values()]
+    size = max([size for size in sizes if size < math.inf], default=0.0)
+    rows = [f"  {mode:14} {slope / claim.unit!r}" for mode, slope in claimed.items()]
+    value, *bumps = abs(claim.along(0.0)), *[abs(claim.between(0.0, h)[0]) for h in (-0.125, 0.125)]
+    bump = max([bump for bump in bumps if bump < math.inf], default=0.0)
+    if kink := _kink(claim, max(value, bump)):
+        return _Fault(math.inf, "{subject} has no derivative {where}: " + kink, rows)
+    scale = max(size, 1e-6 * value, 1e-3 * bump, 1e-90)
+    oracle, noise = _oracle(claim), 0.0
+    for look in ("first", "closer"):
+        if look == "closer":
+            in_value, in_slope = claim.rounding()
+            claim, noise = replace(claim, noise=in_value), in_slope + EPS * max(value, bump)
+            oracle = _surer(claim, oracle)
+            scale = max(scale, in_slope / EPS, 1e-6 * in_value / EPS)
+        rounding = 1e-13 * size + SAFETY * noise + 1e-100 + (claim.atol + claim.rtol * abs(oracle.slope)) * claim.unit
+        tolerance = SAFETY * oracle.error + rounding
+        factors = [_ratio(abs(slope - oracle.slope), tolerance) for slope in claimed.values()]
+        apart = _ratio(max(claimed.values()) - min(claimed.values()), 100.0 * rounding)
+        vague = not SAFETY * oracle.error <= 1e-3 * scale
+        if max(factors) <= 1.0 and apart <= 1.0 and not vague:
+            return None
+    if not math.isfinite(oracle.slope):
+        return _Fault(math.inf, "{subject} cannot be checked {where}: it has no values on both sides", rows)
+    seen = f"  {oracle.method:14} {oracle.slope / claim.unit!r} ± {tolerance / claim.unit:.0e}"
+    if vague:
+        return _Fault(math.inf, "{subject} is too rough or too steep to be checked {where}", [*rows, seen])
+    if max(factors) <= 1.0:
+        return _Fault(apart, f"the modes differ on {{subject}} {{where}} by {apart:.0e} times the tolerance", rows)
+    off = [f", off by {factor:.0e} times the tolerance" if factor > 1.0 else "" for factor in factors]
+    rows = [row + note for row, note in zip(rows, off, strict=True)]
+    return _Fault(max(factors), "the derivative of {subject} {where} is wrong", [*rows, seen])
+
+
+def _ratio(error: float, tolerance: float) -> float:
+    """How many times the error is the tolerance; infinite, if there is no telling."""
+    return error / tolerance if error < math.inf and tolerance < math.inf else math.inf
+
+
+def _oracle(claim: _Claim) -> _Oracle:
+    try:
+        slope = complex_step(claim.along, 0.0)
+    except Exception:  # whatever f does to a complex number: floats, at which it runs, will do
+        slope = math.nan
+    return _Oracle("complex step", slope, 0.0) if math.isfinite(slope) else _Oracle("differences", *claim.differences())
+
+
+def _surer(claim: _Claim, oracle: _Oracle) -> _Oracle:
+    """The oracle with what it gets nearby; or else differences, if f is not what a complex step is for, as abs(x)."""
+    (slope, error), (near, near_error) = claim.differences(), claim.differences(1e-4)
+    if not abs(slope - near) <= SAFETY * (error + near_error):  # there is something odd a little farther away
+        slope, error = near, near_error
+    differences = _Oracle("differences", slope, error)
+    if oracle.method == "differences":
+        return differences
+    error = max([abs(complex_step(lambda h, t=t: claim.along(t + h), 0.0) - oracle.slope) for t in NEARBY])
+    disagree = abs(slope - oracle.slope) > SAFETY * (differences.error + error)
+    return differences if disagree or 10.0 * differences.error < error else oracle._replace(error=error)
+
+
+def _kink(claim: _Claim, height: float) -> str:
+    """What is not smooth about the function at 0, and large beside its height; the empty string if nothing is."""
+    sides = {side: [claim.between(*sorted((0.0, side * 2.0**-k))) for k in (30, 38, 46)] for side in (-1.0, 1.0)}
+    for (far, _), (near, rounding), (nearest, most) in sides.values():
+        jump = abs(near) * 2.0**-38
+        steeper = abs(near) > 1.4 * abs(far) + SAFETY * rounding and abs(nearest) > 1.4 * abs(near) + SAFETY * most
+        if steeper and jump > 1e-10 * height and jump > SAFETY * claim.rounding()[0]:  # the nearer, the steeper
+            return "it jumps, or its slope is infinite"
+    (left, left_error), (right, right_error) = sides[-1.0][0], sides[1.0][0]
+    for look in ("first", "closer"):
+        if look == "closer":
+            claim = replace(claim, noise=claim.rounding()[0])
+            (left, left_error), (right, right_error) = claim.one_sided(-1.0), claim.one_sided(1.0)
+        least = max(1e-3 * abs(left), 1e-3 * abs(right), 1e-6 * height) + SAFETY * (left_error + right_error)
+        if not abs(right - left) > least:  # it only bends, or there are no values on one side
+            return ""
+    return f"its slope is {left / claim.unit:.6g} on the left, {right / claim.unit:.6g} on the right"
+
+
+# Names and numbers ----------------------------------------------------------------------------------------------------
+
+
+def _arguments(args: Any, caller: str) -> tuple[Any, ...]:
+    if not isinstance(args, list | tuple):
+        raise ValueError(f"{caller}: args has one item per argument, as in (2.0,), got {args!r}")
+    args = tree_map(lambda x: real(x, f"{caller}: a number in args"), tuple(args))
+    if not all(map(math.isfinite, numbers := tree_leaves(args))) or not numbers:
+        raise ValueError(f"{caller}: args must hold one finite number at least, and no other, got {args!r}")
+    return tuple(args)
+
+
+def _text(f: Function, otherwise: str = "f") -> str:
+    """How to write the function: what it is printed as, if that is a program, or its name, if it has one."""
+    if type(f).__repr__ not in (object.__repr__, type(_text).__repr__) and not repr(f).startswith("<"):
+        return repr(f)
+    name = getattr(f, "__name__", "<")
+    return otherwise if name.startswith("<") else name
+
+
+def _short(tree: Any, otherwise: str) -> str:
+    """How to write the numbers, with all their digits; or the other text, if that is long."""
+    text = _code(tree)
+    return text if len(text) <= 300 else otherwise
+
+
+def _code(tree: Any) -> str:
+    if isinstance(tree, dict):
+        return f"{{{', '.join([f'{key!r}: {_code(item)}' for key, item in tree.items()])}}}"
+    if isinstance(tree, list | tuple):
+        text = ", ".join(map(_code, tree))
+        return f"[{text}]" if isinstance(tree, list) else f"({text}{',' * (len(tree) == 1)})"
+    return f"np.array({tree.tolist()!r})" if getattr(tree, "shape", ()) else repr(tree)
+
+
+def _names(f: Function, args: tuple[Any, ...]) -> list[str]:
+    """Of each number in the arguments, the name by which the function knows it: w, or p['w'][1]."""
+    try:
+        parameters = [p.name for p in inspect.signature(f).parameters.values() if p.kind <= p.POSITIONAL_OR_KEYWORD]
+    except (TypeError, ValueError):  # some functions written in C do not tell
+        parameters = []
+    roots = parameters if len(parameters) >= len(args) else [f"args[{i}]" for i in range(len(args))]
+    return [name for root, tree in zip(roots, args, strict=False) for name in _paths(root, tree)]
+
+
+def _paths(name: str, tree: Any) -> list[str]:
+    if isinstance(tree, dict):
+        items = [(repr(key), item) for key, item in tree.items()]
+    elif isinstance(tree, list | tuple):
+        items = [(str(i), item) for i, item in enumerate(tree)]
+    elif getattr(tree, "shape", ()):
+        return [f"{name}[{', '.join(map(str, index))}]" for index in product(*map(range, tree.shape))]
+    else:
+        return [name]
+    return [path for key, item in items for path in _paths(f"{name}[{key}]", item)]
+
+
+def _units(tree: Any) -> list[Any]:
+    """For each number in the tree, the direction in which it alone moves."""
+    n = len(tree_leaves(tree))
+    return [tree_fill(tree, [float(i == j) for j in range(n)]) for i in range(n)]
+
+
+def _random(tree: Any, random: Random) -> Any:
+    """A random direction, in which each number of the tree moves by something like its own size."""
+    return tree_map(lambda x: random.gauss(0.0, 1.0) * (abs(x) or 1.0), tree)
+
+
+def _products(xs: Any, ys: Any) -> list[float]:
+    return tree_leaves([tree_map(lambda x, y: chained(bottom(x), y), xs, ys)])

@@ -1,0 +1,413 @@
+"""The checks: what they pass, what they find, what they say, and that they raise no false alarm."""
+
+import inspect
+import math
+import re
+
+import mpmath
+import numpy as np
+import pytest
+
+import micrograd_plus as mg
+from micrograd_plus import Value
+from micrograd_plus.rules import RULES
+from micrograd_plus.testing import (
+    central_difference,
+    check_derivative,
+    check_grads,
+    complex_step,
+    forward_difference,
+    ridders,
+)
+
+
+def complaint(check, *args, **options):
+    with pytest.raises(AssertionError) as caught:
+        check(*args, **options)
+    return str(caught.value)
+
+
+# Slopes without calculus ----------------------------------------------------------------------------------------------
+
+
+def test_the_errors_of_differences_are_of_the_first_and_second_order():
+    for h in (0.5, 0.25):
+        assert forward_difference(lambda x: x * x, 3.0, h) == 6.0 + h
+        assert central_difference(lambda x: x**3, 3.0, h) == 27.0 + h * h
+
+
+def test_the_complex_step_is_exact_to_rounding_on_the_classic_example():
+    """Squire and Trapp, SIAM Review 40, 1998: exp(x) / sqrt(sin(x)³ + cos(x)³) at 1.5."""
+
+    def f(x):
+        return mg.exp(x) / mg.sqrt(mg.sin(x) ** 3 + mg.cos(x) ** 3)
+
+    with mpmath.workdps(50):
+        exact = mpmath.diff(
+            lambda x: mpmath.exp(x) / mpmath.sqrt(mpmath.sin(x) ** 3 + mpmath.cos(x) ** 3), mpmath.mpf(1.5)
+        )
+    assert complex_step(f, 1.5) == pytest.approx(float(exact), rel=4e-16)
+    slope, error = ridders(f, 1.5)
+    assert abs(slope - float(exact)) <= error < 1e-12
+
+
+def test_a_complex_step_through_a_constant_is_zero_and_one_through_a_function_of_floats_is_refused():
+    assert complex_step(lambda x: 5.0, 2.0) == 0.0
+    with pytest.raises(TypeError):
+        complex_step(math.sin, 2.0)
+    with pytest.raises(TypeError, match="there is no complex erf"):
+        complex_step(mg.erf, 2.0)
+
+
+@pytest.mark.parametrize("name", ["softplus", "elu", "sigmoid", "silu", "tanh"])
+@pytest.mark.parametrize("x", [0.0, -0.0])
+def test_the_complex_step_is_right_where_two_formulas_of_one_smooth_function_meet(name, x):
+    assert complex_step(getattr(mg, name), x) == mg.derivative(getattr(mg, name))(x)
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "slope"),
+    [
+        (math.exp, 1.0, math.e),
+        (lambda x: 1e8 + x, 0.0, 1.0),
+        (lambda x: math.sin(1e6 * x), 1.0, 1e6 * math.cos(1e6)),
+        (lambda x: math.exp(-1e4 * x), 1e-3, -1e4 * math.exp(-10.0)),
+        (math.log, 1e-12, 1e12),
+        (math.sqrt, 1e-6, 500.0),
+        (lambda x: x * x, 1e150, 2e150),
+        (lambda x: abs(x - 0.02), 0.0, -1.0),
+        (lambda x: 3.0, 5.0, 0.0),
+    ],
+)
+def test_ridders_is_as_near_as_it_says_also_where_f_is_steep_or_has_a_kink_or_an_end_nearby(f, x, slope):
+    found, error = ridders(f, x)
+    assert abs(found - slope) <= error
+    assert error <= 1e-6 * abs(slope) + 1e-6
+
+
+def test_ridders_finds_nothing_where_f_has_values_on_one_side_alone():
+    slope, error = ridders(math.sqrt, 0.0)
+    assert math.isnan(slope)
+    assert error == math.inf
+    assert math.isnan(ridders(lambda x: x**0.5, 0.0)[0])  # which is complex on the left
+
+
+# What passes ----------------------------------------------------------------------------------------------------------
+
+ANYWHERE = 0.6
+
+
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if not rule.sequences and name != "acosh"])
+def test_every_operation_passes_to_the_third_order(name):
+    count = RULES[name].partials.__code__.co_argcount
+    check_grads(mg.rules.FUNCTIONS[name], (ANYWHERE, 1.7)[:count], order=3)
+
+
+def test_structures_of_numbers_go_in_and_come_out():
+    def f(p, xs):
+        return {"sum": p["w"][0] * xs[0] + p["w"][1] * xs[1], "pair": (mg.sin(p["b"]), [p["b"] * xs[1]])}
+
+    check_grads(f, ({"w": [1.0, 2.0], "b": 0.5}, (3.0, 4.0)))
+    check_grads(lambda x: mg.sum((x * x).ravel()), (np.array([[1.0, 2.0], [3.0, 4.0]]),))
+    check_grads(lambda x: x @ x, (np.array([1.0, 2.0, 3.0]),))
+    check_grads(lambda x, y: x * y, [2, 3])
+
+
+def test_functions_that_take_no_complex_numbers_pass_by_differences():
+    check_grads(lambda x: mg.erf(x) * mg.gelu(x), (0.3,))
+    check_grads(lambda x: x * x if x > 0.0 else -x, (0.3,))
+
+
+def test_python_s_abs_of_a_complex_number_does_not_mislead():
+    check_grads(lambda x: abs(x) * x, (3.0,))
+    check_grads(lambda x: abs(x) * x, (-3.0,))
+
+
+def test_a_network_of_ordinary_values_is_checked_in_its_input_and_left_alone():
+    w = Value(2.0, label="w")
+    check_grads(lambda x: mg.tanh(w * x), (0.3,))
+    assert (w.grad, w.data) == (0.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: mg.sin(1e3 * x), 1.0),
+        (lambda x: mg.sin(1e7 * x), 1.0),
+        (lambda x: mg.exp(x * x), 26.0),
+        (lambda x: mg.erf(1e4 * x), 1e-5),
+        (lambda x: 1e10 + x, 3.0),
+        (lambda x: (1e10 + x) - 1e10, 3.0),
+        (lambda x: 0.0 * x, 3.0),
+        (lambda x: 5.0, 3.0),
+        (lambda x: 1e-30 * x, 3.0),
+        (lambda x: 1e200 * x * x, 3.0),
+        (lambda x: mg.atan2(x, x), 0.7),
+        (lambda x: mg.log10(mg.cosh(x - mg.gelu(x))), 1e-7),
+        (lambda x: mg.log(mg.ndtr(x * 8.0)), 1.0),
+        (mg.reciprocal, 1e-12),
+        (mg.log, 1e-100),
+        (mg.sqrt, 1e-9),
+        (mg.cbrt, 1e-9),
+        (lambda x: mg.relu(x - 1.0), 1.0 + 1e-6),
+        (lambda x: mg.floor(mg.tan(x) * 50.0) * x, 1.56),
+    ],
+)
+def test_what_is_right_passes_also_where_it_is_steep_flat_noisy_or_near_a_pole(f, x):
+    check_grads(f, (x,))
+
+
+def test_steep_functions_of_two_arguments_of_unlike_size_pass():
+    check_grads(lambda x, y: x / y, (1.0, 1e-100), order=1)
+    check_grads(lambda x, y: mg.log(x) + mg.sqrt(y), (1e-9, 1e9))
+
+
+# What is found --------------------------------------------------------------------------------------------------------
+
+
+def lost(x):
+    """x², which has lost half of its gradient."""
+    return x * (x.data if isinstance(x, Value) else x)
+
+
+def test_a_lost_gradient_is_found_and_the_message_says_it_all():
+    text = complaint(check_grads, lost, (3.0,))
+    factor, tolerance = re.findall(r"off by (.e\+12)", text)[0], re.findall(r"± (.e-1\d)", text)[0]
+    assert float(factor) * float(tolerance) == pytest.approx(3.0, rel=0.2)
+    assert text.splitlines() == [
+        "check_grads: the derivative of lost with respect to x is wrong",
+        f"  forward mode   3.0, off by {factor} times the tolerance",
+        f"  reverse mode   3.0, off by {factor} times the tolerance",
+        f"  complex step   6.0 ± {tolerance}",
+        "again: check_grads(lost, (3.0,), order=1, modes=('fwd', 'rev'), seed=0)",
+    ]
+
+
+def test_the_argument_and_the_result_that_are_wrong_are_named():
+    def f(p, q):
+        return {"good": p["w"][0] * p["w"][1], "bad": [q, lost(p["w"][1])]}
+
+    text = complaint(check_grads, f, ({"w": [1.0, 2.0]}, 3.0))
+    assert "the derivative of result['bad'][1] of f with respect to p['w'][1] is wrong" in text
+    assert "  forward mode   2.0, off by" in text
+    assert "  complex step   4.0 ± " in text
+    assert "again: check_grads(f, ({'w': [1.0, 2.0]}, 3.0), order=1" in text
+    array = complaint(check_grads, lambda x: lost(x[1, 0]), (np.array([[1.0, 2.0], [0.1, 4.0]]),))
+    assert "of f with respect to x[1, 0] is wrong" in array
+    assert "again: check_grads(f, (np.array([[1.0, 2.0], [0.1, 4.0]]),), order=1" in array
+    unknown = complaint(check_grads, lambda *numbers: lost(numbers[1]), (1.0, 2.0))
+    assert "with respect to args[1] is wrong" in unknown
+
+
+def test_many_numbers_are_not_all_repeated():
+    text = complaint(check_grads, lambda xs: lost(xs[7]), ([0.5] * 100,))
+    assert "with respect to xs[7]" in text
+    assert "again: check_grads(f, args, order=1" in text
+
+
+@pytest.mark.parametrize("f", [lost, lambda x: lost(mg.erf(x)), lambda x: lost(mg.erf(x) * 1e-30)])
+@pytest.mark.parametrize("x", [1e-5, 3.0])
+def test_what_is_wrong_is_found_by_differences_too_and_however_small_it_is(f, x):
+    assert "is wrong" in complaint(check_grads, f, (x,))
+
+
+def test_a_rule_that_is_wrong_in_the_second_order_alone_is_found_there(monkeypatch):
+    right = RULES["sin"].partials
+    wrong = RULES["cos"].partials
+    check_grads(mg.sin, (0.5,), order=3)
+    monkeypatch.setattr(RULES["cos"], "partials", lambda x: (wrong(x)[0], 1.001 * wrong(x)[1]))
+    assert RULES["sin"].partials is right
+    check_grads(mg.sin, (0.5,), order=1)
+    text = complaint(check_grads, mg.sin, (0.5,))
+    assert "the derivative of the forward-mode derivative of sin with respect to x is wrong" in text
+    assert "again: check_grads(sin, (0.5,), order=2" in text
+
+
+def test_each_mode_is_checked_by_itself():
+    def half(x):
+        """The right gradient in forward mode, and none in reverse."""
+        return x if not isinstance(x, Value) or type(x).__name__ == "Dual" else x.data
+
+    check_grads(half, (3.0,), modes=("fwd",))
+    text = complaint(check_grads, half, (3.0,))
+    assert "  forward mode   1.0\n  reverse mode   0.0, off by" in text
+    assert "forward mode" not in complaint(check_grads, half, (3.0,), modes=["rev"])
+
+
+def test_modes_that_differ_by_less_than_an_oracle_sees_are_told_apart():
+    def f(x):
+        wrong = isinstance(x, Value) and type(x).__name__ != "Dual"
+        return mg.erf(x) * 1e4 + (1e-7 * x if wrong else 0.0 * x) + mg.floor(x * 1e3)
+
+    assert "the modes differ on f with respect to x by" in complaint(check_grads, f, (0.50051,), order=1)
+
+
+def test_atol_and_rtol_are_added_to_what_is_tolerated():
+    def f(x):
+        return 1.001 * x - 0.001 * (x.data if isinstance(x, Value) else x)
+
+    complaint(check_grads, f, (1.0,))
+    check_grads(f, (1.0,), rtol=2e-3)
+    check_grads(f, (1.0,), atol=2e-3)
+    complaint(check_grads, f, (1.0,), atol=0.5e-3)
+    complaint(check_grads, f, (1.0,), rtol=0.5e-3)
+
+
+def test_the_same_seed_gives_the_same_check():
+    seen = []
+
+    def f(x, y):
+        seen.append((x, y))
+        return x * y
+
+    for seed in (0, 0, 1):
+        check_grads(f, (1.0, 2.0), seed=seed, order=1)
+    third = len(seen) // 3
+    runs = [[repr(pair) for pair in seen[i * third : (i + 1) * third]] for i in range(3)]
+    assert runs[0] == runs[1] != runs[2]
+
+
+# Kinks, jumps, ends ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "text"),
+    [
+        (mg.relu, 0.0, "its slope is 0 on the left, 1 on the right"),
+        (lambda x: 3.0 * abs(x - 2.0), 2.0, "its slope is -3 on the left, 3 on the right"),
+        (lambda x: mg.maximum(mg.sin(x), 0.5), math.asin(0.5), "its slope is 0 on the left, 0.866025 on the right"),
+        (mg.step, 0.0, "it jumps, or its slope is infinite"),
+        (mg.sign, 0.0, "it jumps, or its slope is infinite"),
+        (mg.floor, 1.0, "it jumps, or its slope is infinite"),
+        (lambda x: mg.sign(x) ** 2, 0.0, "it jumps, or its slope is infinite"),
+        (mg.sqrt, 0.0, "it jumps, or its slope is infinite"),
+        (mg.cbrt, 0.0, "it jumps, or its slope is infinite"),
+        (mg.asin, 1.0, "it jumps, or its slope is infinite"),
+    ],
+)
+def test_a_point_without_a_derivative_is_said_to_be_one(f, x, text):
+    message = complaint(check_grads, f, (x,), order=1)
+    assert "has no derivative with respect to x: " + text in message
+    assert "  forward mode   " in message
+
+
+def test_a_kink_of_the_derivative_is_found_in_the_second_order():
+    def f(x):
+        return x * mg.abs(x)
+
+    check_grads(f, (0.0,), order=1)
+    text = complaint(check_grads, f, (0.0,))
+    assert "the forward-mode derivative of f has no derivative with respect to x: its slope is" in text
+
+
+def test_of_several_arguments_that_on_a_kink_is_named():
+    text = complaint(check_grads, lambda x, y: mg.sin(x) + mg.relu(y), (1.0, 0.0))
+    assert "f has no derivative with respect to y: its slope is 0 on the left, 1 on the right" in text
+
+
+def test_an_end_of_the_domain_at_which_the_slope_is_finite_cannot_be_checked():
+    text = complaint(check_grads, lambda x: mg.erf(mg.sqrt(x) ** 3), (0.0,), order=1)
+    assert "cannot be checked with respect to x: it has no values on both sides" in text
+
+
+def test_a_function_that_is_smooth_on_no_more_than_a_speck_is_said_to_be_too_rough():
+    text = complaint(check_grads, lambda x: mg.erf(x) + mg.step(x - 0.5 - 1e-12), (0.5,), order=1)
+    assert "f is too rough or too steep to be checked with respect to x\n  forward mode   0.878" in text
+    assert re.search(r"\n  differences    [\d.e+-]+ ± .e[+-]\d\d\nagain: ", text)
+
+
+# Wrong calls ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", [0, -1, 1.0, True, None])
+def test_an_order_that_is_no_whole_number_from_1_up_is_refused(order):
+    with pytest.raises(ValueError, match="order must be a whole number from 1 up"):
+        check_grads(mg.sin, (1.0,), order=order)
+
+
+@pytest.mark.parametrize("modes", [(), "fwd", ("forward",), ("fwd", "back")])
+def test_unknown_modes_are_refused(modes):
+    with pytest.raises(ValueError, match=r'modes must be some of \("fwd", "rev"\)'):
+        check_grads(mg.sin, (1.0,), modes=modes)
+
+
+@pytest.mark.parametrize("check", [check_grads, lambda f, args: check_derivative(f, f, args)])
+def test_arguments_are_a_sequence_of_structures_of_finite_numbers(check):
+    with pytest.raises(ValueError, match=r"args has one item per argument, as in \(2\.0,\), got 3\.0"):
+        check(mg.sin, 3.0)
+    for args in ((), ([],), (math.nan,), (math.inf,)):
+        with pytest.raises(ValueError, match="args must hold one finite number at least"):
+            check(mg.sin, args)
+    with pytest.raises(TypeError, match="a number in args: expected a number, got 'a'"):
+        check(mg.sin, ("a",))
+
+
+def test_what_f_raises_is_raised_and_says_that_it_was_called_with_floats():
+    with pytest.raises(AttributeError) as caught:
+        check_grads(lambda p: p["w"].data, ({"w": 1.0},))
+    assert caught.value.__notes__ == ["check_grads calls f with plain floats too, to find its slope without calculus"]
+    with pytest.raises(ValueError, match="math domain error"):
+        check_grads(mg.log, (-1.0,))
+    with pytest.raises(TypeError, match=r"mg\.sin"):
+        check_grads(lambda x: math.sin(x), (1.0,))
+
+
+def test_the_signature_is_that_of_jax():
+    parameters = list(inspect.signature(check_grads).parameters)
+    assert parameters[:6] == ["f", "args", "order", "modes", "atol", "rtol"]
+
+
+# By hand --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_derivative_by_hand_may_be_of_several_arguments_and_structures():
+    def f(p, x):
+        return p["w"] * x * x + p["b"]
+
+    check_derivative(f, lambda p, x: ({"w": x * x, "b": 1.0}, 2.0 * p["w"] * x), ({"w": 3.0, "b": 1.0}, 2.0))
+    check_derivative(f, lambda p, x: [{"w": x * x, "b": 1.0}, 2.0 * p["w"] * x], ({"w": 3.0, "b": 1.0}, 2.0))
+    text = complaint(
+        check_derivative, f, lambda p, x: ({"w": x * x, "b": 1.0}, p["w"] * x), ({"w": 3.0, "b": 1.0}, 2.0)
+    )
+    assert "the derivative of f with respect to x is wrong\n  df             6.0, off by" in text
+    assert "again: check_derivative(f, df, ({'w': 3.0, 'b': 1.0}, 2.0), seed=0)" in text
+
+
+def test_functions_of_math_alone_can_be_checked():
+    check_derivative(math.sin, math.cos, (1.0,))
+    text = complaint(check_derivative, math.cos, math.sin, (1.0,))
+    assert "  differences    -0.841470984807" in text
+    assert "again: check_derivative(cos, sin, (1.0,), seed=0)" in text
+
+
+def test_numpy_functions_are_checked_by_the_complex_step():
+    a = np.array([[2.0, 1.0], [1.0, 3.0]])
+    check_derivative(lambda x: np.sum(np.exp(x) @ a @ x), lambda x: None or gradient(x, a), (np.array([0.5, 1.0]),))
+    text = complaint(
+        check_derivative, lambda x: np.sum(np.exp(x) @ a @ x), lambda x: 1.01 * gradient(x, a), (np.array([0.5, 1.0]),)
+    )
+    assert "complex step" in text
+    assert "x[" in text
+
+
+def gradient(x, a):
+    return np.exp(x) * (a @ x) + a.T @ np.exp(x)
+
+
+def test_a_kink_is_named_also_for_a_derivative_by_hand():
+    text = complaint(check_derivative, abs, lambda x: 0.0, (0.0,))
+    assert "abs has no derivative with respect to x: its slope is -1 on the left, 1 on the right\n  df  " in text
+
+
+def test_what_is_no_gradient_is_refused_before_anything_is_compared():
+    with pytest.raises(TypeError, match=r"f must return one number, got \[1\.0, 2\.0\]"):
+        check_derivative(lambda x: [x, 2.0 * x], lambda x: 1.0, (1.0,))
+    with pytest.raises(TypeError, match="f must return one number, got ndarray"):
+        check_derivative(lambda x: np.ones(1000) * x, lambda x: 1.0, (1.0,))
+    with pytest.raises(ValueError, match="the arguments and what df returned differ in structure"):
+        check_derivative(lambda p: p["w"] * p["b"], lambda p: {"w": p["b"]}, ({"w": 2.0, "b": 3.0},))
+
+
+def test_nan_and_infinity_are_wrong_and_not_off_by_a_number():
+    assert "  df             nan, off by inf times" in complaint(check_derivative, math.sin, lambda x: math.nan, (1.0,))
+    assert "  df             inf, off by inf times" in complaint(check_derivative, math.sin, lambda x: math.inf, (1.0,))

@@ -1,6 +1,6 @@
 """What all tests share: how many random programs they try."""
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 SLOW = [HealthCheck.too_slow]  # a shared machine may be slow at any moment; that is no failure
 
@@ -16,6 +16,9 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     examples = config.getoption("--examples")
-    settings.register_profile("ci", derandomize=True, max_examples=100, deadline=None, suppress_health_check=SLOW)
-    settings.register_profile("more", max_examples=examples or 100, deadline=None, suppress_health_check=SLOW)
+    # Without Phase.explain, which traces every line of a failing test and takes longer than finding it.
+    phases = [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink]
+    shared = settings(deadline=None, suppress_health_check=SLOW, phases=phases)
+    settings.register_profile("ci", shared, derandomize=True, max_examples=100)
+    settings.register_profile("more", shared, max_examples=examples or 100)
     settings.load_profile("more" if examples else "ci")

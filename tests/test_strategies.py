@@ -1,0 +1,290 @@
+"""Random expressions: what they are, what they run on, and that wrong rules do not hide from them."""
+
+import copy
+import inspect
+import pickle
+from dataclasses import replace
+from functools import cache
+
+import mpmath
+import pytest
+import sympy
+from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import strategies as st
+
+import micrograd_plus as mg
+from micrograd_plus import Value
+from micrograd_plus.rules import RULES
+from micrograd_plus.testing import check_grads
+from micrograd_plus.testing.strategies import Expression, expressions, points, values
+from micrograd_plus.value import _binary
+
+QUICK = settings(
+    max_examples=1000, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+)
+
+# What an expression is ------------------------------------------------------------------------------------------------
+
+
+def one(name, count=None):
+    """The expression of one operation on so many variables, by default as many as it takes, or three."""
+    count = count or RULES[name].partials.__code__.co_argcount or 4
+    return Expression(tuple("wxyz"[:count]), ((name, tuple(range(count))),), tuple([0.5] * count))
+
+
+@cache
+def drawn(name):
+    """Some expression of this operation alone."""
+    first = settings(QUICK, phases=[Phase.generate])
+    return find(expressions([name], ["x", "y"], max_size=3), lambda f: f.operations, settings=first)
+
+
+@given(st.data())
+def test_what_is_printed_can_be_pasted_and_gives_the_same_numbers_and_gradients(data):
+    f = data.draw(expressions(smooth=data.draw(st.booleans())))
+    point = data.draw(points(f))
+    pasted = eval(repr(f), {"mg": mg})
+    assert repr(pasted(*point)) == repr(f(*point))
+    every = tuple(range(len(point)))
+    assert mg.value_and_grad(pasted, every)(*point) == mg.value_and_grad(f, every)(*point)
+
+
+@given(st.data())
+def test_an_expression_has_only_the_variables_operations_and_size_that_it_was_asked_for(data):
+    f = data.draw(expressions(["mul", "sin", "relu"], ["a", "b"], max_size=5))
+    assert set(f.operations) <= {"mul", "sin", "relu"}
+    assert len(f.operations) <= 5
+    assert set(f.variables) <= {"a", "b"}
+    assert list(inspect.signature(f).parameters) == list(f.variables)
+    assert all(name in str(f) for name in f.variables)
+    assert len(data.draw(points(f))) == len(f.point) == len(f.variables)
+
+
+@pytest.mark.parametrize("smooth", [True, False])
+def test_values_and_slopes_stay_within_their_limits_and_smooth_points_away_from_kinks(smooth):
+    @given(st.data())
+    def check(data):
+        f = data.draw(expressions(smooth=smooth))
+        point = data.draw(points(f))
+        nodes = f.nodes(*point)
+        limit = 30.0 if smooth else 1e6
+        for (name, operands), value in zip(f.lines, nodes[len(point) :], strict=True):
+            x = [nodes[x] if isinstance(x, int) else x for x in operands]
+            assert all(abs(number) <= limit for number in (value, *RULES[name].partials(*x)[1:]))
+            if smooth and name in ("abs", "sign", "step", "relu", "leaky_relu"):
+                assert abs(x[0]) > 0.01
+            if smooth and name in ("maximum", "minimum"):
+                assert abs(x[0] - x[1]) > 0.01
+            if smooth and name in ("floor", "ceil"):
+                assert abs(x[0] - round(x[0])) > 0.01
+
+    check()
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_operation_can_be_drawn_alone_and_away_from_kinks(name):
+    f = drawn(name)
+    assert set(f.operations) == {name}
+    check_grads(f, f.point, order=1)
+
+
+def test_expressions_are_of_some_size_and_share_what_they_compute():
+    sizes, shared = [], []
+
+    @settings(max_examples=100, derandomize=True, database=None)
+    @given(expressions())
+    def collect(f):
+        sizes.append(len(f.operations))
+        shared.append(":=" in repr(f))
+
+    collect()
+    assert sum(sizes) / len(sizes) > 3.0
+    assert max(sizes) >= 10
+    assert sum(shared) > 20
+
+
+def test_an_expression_is_printed_as_one_would_write_it():
+    f = Expression(("x", "t1"), (("neg", (0,)), ("pow", (2, 2.0)), ("sub", (3, -1.0)), ("mod", (4, 1))), (0.5, 2.0))
+    assert repr(f) == "lambda x, t1: (((-x) ** 2.0) - (-1.0)) % t1"
+    shared = Expression(("t1",), (("mul", (0, 0)), ("dot", (1, 0, 1, 2.0)), ("softmax", (2, 1))), (0.5,))
+    assert str(shared) == "mg.softmax([mg.dot([(t2 := t1 * t1), t1], [t2, 2.0]), t2])[0]"
+    assert str(Expression(("x",), (), (0.5,))) == "x"
+    constants = Expression(("w", "x", "y"), (("mul", (0, 2.0)), ("add", (2, 3))), (0.5, 0.5, 0.5))
+    assert str(constants) == "y + (w * 2.0)"  # the number 2.0 is not the node 2
+
+
+def test_an_expression_is_shown_as_its_program_by_hypothesis_also_inside_of_a_tuple():
+    @settings(database=None, derandomize=True, phases=[Phase.generate, Phase.shrink])
+    @given(st.tuples(expressions(["sin"], ["x"]), st.none()))
+    def fail(case):
+        assert not case[0].operations
+
+    with pytest.raises(AssertionError) as caught:
+        fail()
+    assert any("case=(lambda x: mg.sin(x), None)" in note for note in caught.value.__notes__)
+
+
+def test_a_wrong_number_of_arguments_is_an_error_that_names_the_expression():
+    with pytest.raises(TypeError, match=r"lambda w, x: w \* x: expected 2 numbers, got 1"):
+        one("mul")(1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"operations": ["sin", "sni"]}, "there is no operation 'sni'; there are add, "),
+        ({"operations": []}, "operations must name one at least"),
+        ({"variables": []}, "variables must be different names, one at least, and not mg"),
+        ({"variables": ["x", "x"]}, "variables must be different names, one at least, and not mg"),
+        ({"variables": ["lambda"]}, "variables must be different names, one at least, and not mg"),
+        ({"variables": ["mg"]}, "variables must be different names, one at least, and not mg"),
+        ({"max_size": 0}, "max_size must be from 1 to 100, got 0"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        find(expressions(**arguments), lambda f: True)
+
+
+def test_expressions_of_the_largest_size_can_be_printed_and_parsed():
+    @settings(max_examples=10, derandomize=True, database=None, suppress_health_check=list(HealthCheck), deadline=None)
+    @given(expressions(["sin", "tanh", "sub"], max_size=100))
+    def check(f):
+        assert eval(repr(f), {"mg": mg})(*f.point) == f(*f.point)
+
+    check()
+
+
+def test_expressions_can_be_compared_hashed_copied_and_pickled():
+    f = one("mul")
+    assert f == replace(f) == copy.deepcopy(f) == pickle.loads(pickle.dumps(f))
+    assert len({f, one("mul"), one("add")}) == 2
+
+
+# Values ---------------------------------------------------------------------------------------------------------------
+
+
+def test_values_are_inputs_with_and_without_tangents():
+    assert find(values(), lambda v: v.tangent > 1.0).tangent == 2.0
+    assert find(values(st.floats(5.0, 6.0)), lambda v: True).data == 5.0
+
+    @given(values(), values())
+    def check(v, w):
+        assert type(v) is Value
+        product = v * w
+        product.backward()
+        assert product.tangent == v.grad * v.tangent + w.grad * w.tangent
+
+    check()
+
+
+# Numbers of other kinds -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_over_mpmath_an_operation_has_fifty_digits_of_the_number_that_floats_have(name):
+    f = drawn(name)
+    context = mpmath.mp.clone()
+    context.dps = 50
+    exact = f(*map(context.mpf, f.point))
+    assert float(exact) == pytest.approx(f(*f.point), rel=1e-14, abs=1e-15)
+    context.dps = 70
+    assert abs(f(*map(context.mpf, f.point)) - exact) <= abs(exact) * context.mpf("1e-48")
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_over_sympy_an_operation_has_the_value_and_the_gradient_that_the_rule_has(name):
+    f = drawn(name)
+    symbols = [sympy.Symbol(variable, real=True) for variable in f.variables]
+    formula = f(*symbols)
+    here = dict(zip(symbols, f.point, strict=True))
+    assert float(sympy.N(formula.subs(here), 30)) == pytest.approx(f(*f.point), rel=1e-13, abs=1e-15)
+    for symbol, slope in zip(symbols, mg.grad(lambda p: f(*p))(list(f.point)), strict=True):
+        if name not in ("mod", "floor", "ceil"):  # which it cannot differentiate
+            assert float(sympy.N(formula.diff(symbol).subs(here), 30)) == pytest.approx(slope, rel=1e-13, abs=1e-14)
+
+
+@given(st.data())
+def test_over_complex_numbers_an_expression_tells_its_slope(data):
+    refusing = {"erf", "erfc", "ndtr", "gelu"}
+    f = data.draw(expressions([name for name in RULES if name not in refusing], ["x"]))
+    (x,) = data.draw(points(f))
+    slope = mg.derivative(f)(x)
+    if f.operations:
+        check_grads(f, (x,), order=1)
+        assert (f(complex(x, 1e-200)) + 0j).imag / 1e-200 == pytest.approx(slope, rel=1e-9, abs=1e-9)
+
+
+def test_over_values_of_any_level_an_expression_has_all_its_derivatives():
+    f = Expression(("x",), (("mul", (0, 0)), ("sin", (1,))), (0.5,))
+    assert mg.derivative(f, 3)(0.0) == 0.0
+    assert mg.derivative(f, 2)(0.0) == 2.0
+    assert mg.hessian(lambda p: f(*p))([0.0]) == [[2.0]]
+
+
+# Wrong rules ----------------------------------------------------------------------------------------------------------
+
+FAULTS = {
+    "sign": lambda x, d: [-d[0], *d[1:]],
+    "factor": lambda x, d: [1.001 * d[0], *d[1:]],
+    "swapped": lambda x, d: [*d[1::-1], *d[2:]],
+    "branch": lambda x, d: [mg.where(x[0] < 0.4, d[0] + 0.5, d[0]), *d[1:]],
+}
+FLAT = ("sign", "step", "floor", "ceil")  # slopes of zero, which no sign and no factor makes wrong
+SAME = ("add", "sum")  # slopes that are the same, however swapped
+
+
+def is_wrong(name, fault):
+    if fault == "swapped":
+        return name not in SAME and (RULES[name].sequences > 0 or RULES[name].partials.__code__.co_argcount == 2)
+    return fault == "branch" or name not in FLAT
+
+
+@pytest.fixture
+def plant(monkeypatch):
+    """Make a rule wrong, everywhere."""
+
+    def plant(name, fault):
+        right, parameters = RULES[name].partials, ["*x", "x", "x, y"][RULES[name].partials.__code__.co_argcount]
+
+        def wrong(*x):
+            value, *slopes = right(*x)
+            return value, *FAULTS[fault](x, slopes)
+
+        monkeypatch.setattr(
+            RULES[name], "partials", eval(f"lambda {parameters}: wrong({parameters})", {"wrong": wrong})
+        )
+        if hasattr(Value, f"__r{name}__"):
+            for method, function in zip([f"__{name}__", f"__r{name}__"], _binary(RULES[name]), strict=True):
+                monkeypatch.setattr(Value, method, function)
+
+    return plant
+
+
+PLANTED = [(name, [fault for fault in FAULTS if is_wrong(name, fault)]) for name in RULES]
+
+
+def pytest_generate_tests(metafunc):
+    """The rules take turns with the faults; with the option --examples, every rule has every fault."""
+    if "fault" in metafunc.fixturenames:
+        every = metafunc.config.getoption("--examples")
+        turns = [(name, faults if every else [faults[i % len(faults)]]) for i, (name, faults) in enumerate(PLANTED)]
+        metafunc.parametrize(("name", "fault"), [(name, fault) for name, faults in turns for fault in faults])
+
+
+def test_a_wrong_rule_is_found_and_shrinks_to_three_operations_at_most(name, fault, plant, request):
+    """Among all operations with the option --examples; else among a few, which takes a third of the time."""
+    plant(name, fault)
+    operations = None if request.config.getoption("--examples") else [name, "add", "mul", "sigmoid"]
+    found = []
+
+    @settings(max_examples=1000, derandomize=True, database=None)
+    @given(st.data())
+    def test_derivatives(data):
+        f = data.draw(expressions(operations, max_size=8))
+        found.append(f)
+        check_grads(f, data.draw(points(f)), order=1)
+
+    with pytest.raises(AssertionError, match="check_grads"):
+        test_derivatives()
+    assert len(found[-1].operations) <= 3, found[-1]  # the last one that is tried is the smallest that fails

@@ -1,16 +1,20 @@
 """Draw the pictures of the README and of these pages anew: python docs/make_pictures.py
 
-Beside each picture, NAME.svg, stands its source in graphviz's language, NAME.gv. The same code always gives the same
-source, whereas the picture depends, by a fraction of a point here and there, on the version of graphviz and on the
-fonts of the machine: so it is the source that the tests compare with what the code draws today.
+Beside each picture of a graph, NAME.svg, stands its source in graphviz's language, NAME.gv. The same code always gives
+the same source, whereas the picture depends, by a fraction of a point here and there, on the version of graphviz and on
+the fonts of the machine: so it is the source that the tests compare with what the code draws today. The plot is drawn
+by matplotlib, and has no such source.
 """
 
+import io
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from micrograd_plus import Value, draw_dot, relu, sin
 from micrograd_plus.draw import write
+from micrograd_plus.testing import central_difference, complex_step, forward_difference, ridders
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -68,6 +72,61 @@ def two_layers() -> Any:
     return draw_dot(J)
 
 
+# Of testing.md
+
+
+def step_size() -> bytes:
+    """Error against step size for four ways to the slope of 1 / (1 + x²) at 1.5: the largest for 24 steps about that
+    size, because what rounding does jumps up and down from one step to the next.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    def f(x: Any) -> Any:
+        return 1.0 / (1.0 + x * x)
+
+    exact = Fraction(-48, 169)  # -2x / (1 + x²)²
+
+    def errors(slope: Callable[[float], float], steps: list[float]) -> list[float]:
+        near = [10.0 ** (i / 96.0) for i in range(-12, 12)]
+        return [max(float(abs(Fraction(slope(h * nearly)) / exact - 1)) for nearly in near) for h in steps]
+
+    steps = [10.0 ** (-i / 4.0) for i in range(65)]
+    large = [h for h in steps if h > 2e-15]  # with less, Ridders finds nothing
+    lines = [
+        (steps, errors(lambda h: complex_step(f, 1.5, h), steps), "#000000", "-", 4.5),
+        (steps, errors(lambda h: forward_difference(f, 1.5, h), steps), "#d55e00", "-", 2.0),
+        (steps, errors(lambda h: central_difference(f, 1.5, h), steps), "#56b4e9", (0, (4, 1.5)), 2.0),
+        (large, errors(lambda h: ridders(f, 1.5, h)[0], large), "#00664b", (0, (1, 1)), 2.2),
+        (large, [ridders(f, 1.5, h)[1] / float(-exact) for h in large], "#00664b", "-", 0.8),
+    ]
+    labels = [
+        (1.2e-5, 3e-3, "one-sided", "#b04e00"),
+        (7e-9, 1e-11, "central", "#1f6fa5"),
+        (7e-4, 4e-10, "central and\ncomplex step", "#000000"),
+        (7e-4, 1.2e-16, "extrapolated\nfrom this step", "#00664b"),
+        (1.5e-10, 2e-4, "what extrapolating\nputs its error at", "#00664b"),
+        (2e-16, 2e-15, "complex step,\nand so on to 1e-307", "#000000"),
+        (1e-13, 3.0, "too small: digits are lost", "#555555"),
+        (1.2e-6, 3.0, "too large: the curve bends", "#555555"),
+    ]
+    font = {"font.family": "sans-serif", "font.size": 12, "svg.fonttype": "none", "svg.hashsalt": "step-size"}
+    with rc_context(font):
+        figure = Figure((7.0, 5.0), layout="constrained")
+        axes = figure.subplots()
+        for xs, ys, colour, style, width in lines:
+            axes.plot(xs, ys, color=colour, linestyle=style, linewidth=width)
+        for x, y, text, colour in labels:
+            axes.text(x, y, text, color=colour)
+        axes.set(
+            xscale="log", yscale="log", xlim=(1e-16, 2.0), ylim=(1e-17, 40.0), xlabel="step", ylabel="relative error"
+        )
+        axes.spines[["top", "right"]].set_visible(False)
+        picture = io.BytesIO()
+        figure.savefig(picture, format="svg", metadata={"Date": None, "Creator": None})
+    return picture.getvalue()
+
+
 PICTURES: dict[str, Callable[[], Any]] = {
     "readme": readme,
     "two-paths": two_paths,
@@ -76,12 +135,16 @@ PICTURES: dict[str, Callable[[], Any]] = {
     "two-layers": two_layers,
 }
 
+PLOTS: dict[str, Callable[[], bytes]] = {"step-size": step_size}
+
 
 def main(folder: Path = IMAGES) -> None:
     for name, picture in PICTURES.items():
         graph = picture()
         write(folder / f"{name}.svg", graph.pipe("svg"))
         write(folder / f"{name}.gv", graph.source.encode())
+    for name, plot in PLOTS.items():
+        write(folder / f"{name}.svg", plot())
 
 
 if __name__ == "__main__":

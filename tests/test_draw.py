@@ -327,9 +327,10 @@ def test_a_tab_in_a_label_becomes_blanks():
 
 
 def test_positive_gradients_are_blue_and_negative_ones_orange():
-    positive, negative = fills(2.0, -2.0)
-    assert positive[2] > positive[1] > positive[0]
-    assert negative[0] > negative[1] > negative[2]
+    for size in (2.0, 0.5):
+        positive, negative = fills(size, -size)
+        assert positive[2] > positive[1] > positive[0]
+        assert negative[0] > negative[1] > negative[2]
 
 
 def test_larger_gradients_are_darker_and_equal_ones_equally_dark_in_grey():
@@ -364,6 +365,7 @@ def test_all_gradients_nan_infinite_or_zero_have_colours():
     nan, inf, zero = fills(math.nan, math.inf, 0.0)
     assert inf == fills(1.0)[0]
     assert zero == (255, 255, 255) != nan
+    assert fills(math.nan, math.inf) == [nan, inf]
 
 
 def test_the_largest_and_smallest_doubles_have_colours():
@@ -711,9 +713,19 @@ def test_the_pictures_of_the_docs_are_what_the_code_draws(name):
         ]
 
 
+@pytest.mark.parametrize("name", make_pictures.PLOTS)
+def test_the_plots_of_the_docs_say_what_the_code_draws(name):
+    """The texts are equal; the lines depend by a fraction of a point on the version of matplotlib and on the fonts."""
+    committed, drawn = (DOCS / "images" / f"{name}.svg").read_bytes(), make_pictures.PLOTS[name]()
+    texts = re.findall(rb">([^<\n]+)</text>", committed)
+    assert texts == re.findall(rb">([^<\n]+)</text>", drawn)
+    assert b"one-sided" in texts
+    assert committed.count(b"<path") == drawn.count(b"<path")
+
+
 def test_every_picture_in_the_docs_is_one_that_is_made_there():
     names = {path.stem for path in (DOCS / "images").iterdir()}
-    assert names == set(make_pictures.PICTURES)
+    assert names == {*make_pictures.PICTURES, *make_pictures.PLOTS}
 
 
 def test_the_script_writes_the_pictures_and_their_sources(tmp_path):

@@ -31,6 +31,7 @@ from typing import Any, NoReturn, TextIO
 from . import __version__, draw
 from .rules import FUNCTIONS, RULES
 from .tape import operands, tape
+from .testing import ridders
 from .transforms import derivative
 from .value import Value
 
@@ -54,7 +55,7 @@ INSTEAD: dict[type, str] = {  # of what one may well try
 }
 
 
-class InputError(Exception):
+class InputError(ValueError):
     """What was typed has no answer; the message is the one line that is printed."""
 
 
@@ -251,28 +252,13 @@ def _slopes(tree: ast.expr, inputs: dict[str, float], name: str, gradient: float
 
 
 def numerical(f: Callable[[float], float], x: float) -> float | None:
-    """The slope of `f` at `x` from values of f on both sides of it; None where there are none.
-
-    The difference D(h) = (f(x + h) - f(x - h)) / 2h is off by something times h², and D(h/2) by a quarter of that; so
-    D(h/2) + (D(h/2) - D(h)) / 3 is off by something times h⁴ only (Richardson, 1911). A small h brings out the rounding
-    of f, though, by f(x)·2⁻⁵²/h. Of several h, some of them of the size of x, the one with the least doubt is taken.
+    """The slope of `f` at `x` by differences, see `testing.ridders`; None where f has no values on both sides.
 
     >>> numerical(lambda x: x * x, 3.0)
     6.0
     """
-
-    def difference(h: float) -> float:
-        return (f(x + h) - f(x - h)) / ((x + h) - (x - h))
-
-    estimates = []
-    for h in [size * 2.0**-k for size in (1.0, abs(x)) for k in (6, 10, 14)]:
-        try:
-            coarse, fine, rounding = difference(h), difference(h / 2), f(x) * 2.0**-52 / h
-        except (InputError, ZeroDivisionError):  # f has no value there, or x + h is x
-            continue
-        if math.isfinite(fine - coarse):
-            estimates.append((abs(fine - coarse) + abs(rounding), fine + (fine - coarse) / 3))
-    return min(estimates)[1] if estimates else None
+    slope, _ = ridders(f, x)
+    return None if math.isnan(slope) else slope
 
 
 # How it is written ----------------------------------------------------------------------------------------------------

@@ -90,6 +90,8 @@ def test_ridders_finds_nothing_where_f_has_values_on_one_side_alone():
     assert math.isnan(slope)
     assert error == math.inf
     assert math.isnan(ridders(lambda x: x**0.5, 0.0)[0])  # which is complex on the left
+    assert math.isnan(ridders(lambda x: x, math.inf)[0])
+    assert math.isnan(ridders(lambda x: x, math.nan)[0])
 
 
 # What passes ----------------------------------------------------------------------------------------------------------

@@ -83,10 +83,12 @@ def limit(slope: Callable[[float], tuple[float, float]], h: float, power: int) -
     2.0
     """
     best, worse = (math.nan, math.inf), 0
-    while h > 1e-30 and worse < 6 and not best[1] <= 1e-11 * abs(best[0]):
+    for _ in range(28):  # to a step of 16**-28, about 1e-34, times the first
         found = _extrapolated(slope, h, power)
         worse = worse + 1 if found[1] >= best[1] < math.inf else 0
         best = min(best, found, key=lambda estimate: estimate[1])
+        if best[1] <= 1e-11 * abs(best[0]) or worse == 8:
+            break
         h /= 16.0
     return best
 

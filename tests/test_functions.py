@@ -12,7 +12,7 @@ from mpmath import mp, mpc
 
 import micrograd_plus as mg
 from micrograd_plus import Value
-from micrograd_plus.functions import KERNELS, real
+from micrograd_plus.functions import KERNELS, chained, lift, real
 from micrograd_plus.rules import FUNCTIONS, RULES
 
 REAL_ONLY = ["erf", "erfc", "gelu", "ndtr"]  # Python has no complex error function
@@ -338,3 +338,35 @@ def test_an_integer_too_large_for_a_float_is_named():
         for number in (2**2000, Fraction(2**2000)):
             with pytest.raises(OverflowError, match=rf": the {type(number).__name__} is too large for a float"):
                 f(number)
+
+
+def test_a_dot_product_of_numbers_too_large_to_be_split_is_still_their_product():
+    assert mg.dot([1e305], [1e-300]) == 1e305 * 1e-300
+    assert mg.dot([1e200, 1.0], [1e200, 1.0]) == inf
+
+
+def test_the_cube_root_of_an_imaginary_number_is_the_principal_one():
+    assert mg.cbrt(8j) == pytest.approx(math.sqrt(3.0) + 1j, rel=1e-15)
+    assert mg.cbrt(-8j) == pytest.approx(math.sqrt(3.0) - 1j, rel=1e-15)
+
+
+def test_a_slope_times_one_or_zero_makes_no_node_of_an_outer_level():
+    outer = Value(2.0)
+    assert chained(1.0, outer) is chained(outer, 1.0) is outer
+    assert type(chained(0.0, outer)) is type(chained(outer, 0.0)) is float
+
+
+def test_of_two_equal_real_parts_the_second_operand_is_taken_so_that_a_rectifier_is_flat_at_zero():
+    h = 1e-200j
+    assert mg.maximum(h, 0.0) == mg.minimum(h, 0.0) == mg.relu(h) == 0.0
+    assert mg.maximum(0.0, h) == mg.minimum(0.0, h) == h
+
+
+def test_the_absolute_value_of_a_zero_of_either_sign_is_plus_zero():
+    for zero in (0.0, -0.0):
+        assert math.copysign(1.0, mg.abs(zero)) == math.copysign(1.0, mg.abs(Value(zero)).data) == 1.0
+
+
+def test_how_many_operands_a_function_takes_is_said_by_name():
+    with pytest.raises(TypeError, match="positional arguments"):
+        lift("nothing", math.hypot, None, 2)

@@ -11,7 +11,7 @@ import sympy
 
 import micrograd_plus as mg
 from micrograd_plus import Value, derivative, functions, grad
-from micrograd_plus.rules import FUNCTIONS, RULES
+from micrograd_plus.rules import FUNCTIONS, RULES, Rule
 
 PAGE = Path(__file__).parent.parent / "docs" / "accuracy.md"
 NAMES = ["a", "b", "c", "p", "q", "r"]
@@ -278,6 +278,8 @@ LIMITS = {
     "cbrt(-0.0)": [inf],
     "hypot(-0.0, 0.0)": [0.0, 0.0],
     "pow(0.0, 1.0)": [1.0, 0.0],
+    "pow(0.0, 1.5)": [0.0, 0.0],
+    "pow(1e-200, 2.0)": [2e-200, 0.0],  # the square is 0, its slope is not
     "pow(2.0, 0.0)": [0.0, math.log(2.0)],
     "sigmoid(1e4)": [0.0],
     "sigmoid(-1e4)": [0.0],
@@ -336,3 +338,18 @@ def test_the_docs_tell_the_slopes_at_the_edges():
     assert told.keys() == EDGES.keys()
     for call in told:
         assert all(map(same, told[call], EDGES[call])), call
+
+
+def test_the_second_slope_of_a_root_at_zero_is_minus_infinity_however_it_is_written():
+    for root in (mg.sqrt, lambda x: x**0.5, lambda x: x**0.25, lambda x: x**0.75):
+        assert derivative(root, 2)(0.0) == grad(grad(root))(0.0) == -inf
+
+
+def test_what_else_is_known_of_a_rule_is_said_by_name():
+    with pytest.raises(TypeError, match="positional arguments"):
+        Rule("cube", "{x} * {x} * {x}", lambda x: (x**3, 3.0 * x * x), "cube")
+
+
+def test_a_power_too_small_to_have_all_digits_has_a_slope_with_all_of_them():
+    slope = derivative(lambda x: x**107.0)(0.00125)  # of the number 2.3e-311; the slope is by mpmath
+    assert slope == pytest.approx(2.003757479808265305e-306, rel=1e-15, abs=0.0)

@@ -3,7 +3,7 @@
 import gc
 import math
 import tracemalloc
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 
@@ -26,6 +26,23 @@ def test_the_operands_of_a_node_come_with_their_partial_derivatives_and_those_of
     assert operands(mg.sum([x])) == [(x, 1.0)]
     assert [operand for operand, _ in operands(x * x)] == [x, x]
     assert all(operand is x for operand, _ in operands(x * x))
+
+
+def test_one_or_two_operands_stand_in_x_and_y_themselves_and_more_of_them_in_tuples():
+    class Mine(Value):
+        pass
+
+    a, b, mine = Value(3.0), Value(4.0), Mine(5.0)
+    for node, slots in [
+        (-mine, (mine, None, -1.0, None)),
+        (mg.sum([a]), (a, None, 1.0, None)),
+        (mg.sum([a, b]), (a, b, 1.0, 1.0)),
+        (mg.hypot(a, b), (a, b, 0.6, 0.8)),
+        (mg.hypot(a, 4.0), (a, 4.0, 0.6, None)),
+        (mg.hypot(3.0, b), (3.0, b, None, 0.8)),
+        (mg.sum([a, b, 5.0]), ((a, b, 5.0), (1.0, 1.0, None), None, None)),
+    ]:
+        assert (node.x, node.y, node.dx, node.dy) == slots
 
 
 def test_a_tape_holds_every_node_once_after_its_operands():
@@ -354,3 +371,27 @@ def test_a_zero_tangent_of_one_value_passes_nothing_where_the_other_one_moves(x)
     assert (x**exponent).tangent == 0.0  # the slope in x is infinite, but x does not move
     assert (exponent + mg.sqrt(x)).tangent == 1.0
     assert (mg.sqrt(x) * exponent).tangent == 0.0
+
+
+def test_in_forward_mode_alone_no_way_to_call_an_operation_records_its_operands():
+    made = []
+
+    def f(x):
+        y = x * x
+        made.extend([x * y, x * 2.0, 2.0 * x, x * 2, 2 * x, -x])
+        made.extend([mg.sin(x), x.sin(), mg.hypot(x, 1.0), mg.sum([x, y, x])])
+        return y
+
+    assert derivative(f)(3.0) == 6.0
+    assert [(y.x, y.y, y.dx, y.dy) for y in made] == [(None,) * 4] * 10
+
+
+def test_a_gradient_that_is_zero_so_far_but_moves_with_an_outer_variable_is_added_to():
+    """Of 2x + x·w to x at w = 0: the share that comes first, w, is zero, but its derivative to w is not."""
+
+    def slope(f, inner, outer):
+        return outer(lambda w: inner(lambda x: f(x, w))(3.0))(0.0)
+
+    for modes in product((derivative, grad), repeat=2):
+        assert slope(lambda x, w: x * 2.0 + x * w, *modes) == slope(lambda x, w: x * w + x * 2.0, *modes) == 1.0
+        assert slope(lambda x, w: mg.sum([x * w, x * 2.0, x * w]), *modes) == 2.0

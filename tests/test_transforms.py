@@ -151,6 +151,7 @@ def test_the_jacobian_of_arrays_is_one_array_and_the_hessian_too():
         x = np.arange(1.0, matrix.shape[1] + 1.0)
         result = jacobian(lambda x, matrix=matrix: matrix @ x)(x)
         assert (result.dtype, result.tolist()) == (float, matrix.tolist())
+    assert jacobian(lambda x: x * x)(np.array([3.0])).tolist() == [[6.0]]
     to_m = jacobian(lambda m: m @ np.array([7.0, 8.0]))(m)
     assert to_m.shape == (3, 3, 2)
     np.testing.assert_array_equal(to_m, np.einsum("ik,j->ikj", np.eye(3), [7.0, 8.0]))
@@ -201,6 +202,7 @@ def test_argnums_choose_the_arguments():
 
     assert grad(f)(2.0, 3.0, 1.0) == 9.0
     assert grad(f, 2)(2.0, 3.0, 1.0) == grad(f, argnums=-1)(2.0, 3.0, 1.0) == 54.0
+    assert grad(f, -3)(2.0, 3.0, 1.0) == 9.0
     assert grad(f, (2, 0))(2.0, 3.0, 1.0) == (54.0, 9.0)
     assert grad(f, (-2,))(2.0, 3.0, 1.0) == (12.0,)
     assert grad(f, ())(2.0, 3.0, 1.0) == ()
@@ -530,3 +532,10 @@ def test_every_transform_of_one_function_tells_the_same():
 def test_primals_without_a_tuple_are_refused_with_an_example(transform):
     with pytest.raises(TypeError, match=r"have one item per argument, as in \(2\.0,\), got 2\.0, 1\.0"):
         transform(lambda x: x * x, 2.0, 1.0)
+
+
+@pytest.mark.parametrize("transform", [jvp, mg.hvp])
+@pytest.mark.parametrize(("primals", "tangents"), [((2.0,), 1.0), (2.0, (1.0,))])
+def test_a_direction_or_a_point_alone_without_its_tuple_is_refused_too(transform, primals, tangents):
+    with pytest.raises(TypeError, match=r"have one item per argument, as in \(2\.0,\), got "):
+        transform(lambda x: x * x, primals, tangents)

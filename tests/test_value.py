@@ -92,6 +92,18 @@ def test_a_label_belongs_to_one_value_alone():
     assert x.label == ""
 
 
+def test_a_tangent_is_a_float_as_the_data_is_even_if_it_is_zero():
+    for zero in (0, False, Fraction(0), np.float64(0.0)):
+        assert type(Value(1.0, tangent=zero).tangent) is float
+    with pytest.raises(TypeError, match="tangent"):
+        Value(1.0, tangent=Value(0.0))
+
+
+def test_tangent_and_label_are_passed_by_name():
+    with pytest.raises(TypeError, match="positional argument"):
+        Value(1.0, 2.0)
+
+
 def test_the_repr_shows_what_there_is():
     assert repr(Value(3)) == "Value(data=3.0, grad=0.0)"
     x = Value(0.1, tangent=2, label="it's")
@@ -109,6 +121,32 @@ def test_two_values_give_the_number_of_two_floats_and_its_slopes(operation):
     assert z.data == operation(2.5, 1.5)
     z.backward()
     assert (x.grad, y.grad) == near(SLOPES[operation])
+
+
+@each_operation
+def test_a_tangent_is_passed_on_if_only_one_of_the_two_operands_has_one(operation):
+    x, y = Value(2.5), Value(1.5)
+    assert operation(Value(2.5, tangent=2.0), y).tangent == near(2.0 * SLOPES[operation][0])
+    assert operation(x, Value(1.5, tangent=2.0)).tangent == near(2.0 * SLOPES[operation][1])
+
+
+@each_operation
+def test_a_constant_that_equals_the_value_beside_it_is_still_a_constant(operation):
+    x, y = Value(1.5, tangent=1.0), Value(1.5, tangent=1.0)
+    left, right = operation(x, 1.5), operation(1.5, y)
+    left.backward()
+    right.backward()
+    assert (x.grad, y.grad) == (left.tangent, right.tangent)
+    both = operation(Value(1.5, tangent=1.0), Value(1.5, tangent=1.0))
+    assert left.tangent + right.tangent == near(both.tangent)
+
+
+@each_operation
+def test_a_tangent_of_zero_that_was_given_is_shown_in_what_is_made_of_it(operation):
+    x, y, moved = Value(2.5), Value(1.5), Value(2.0, tangent=0.0)
+    assert "tangent" not in repr(operation(x, y))
+    for result in (operation(x, moved), operation(moved, y), operation(moved, 3.0), mg.hypot(moved, y)):
+        assert repr(result).endswith(", tangent=0.0)")
 
 
 @each_operation
@@ -419,6 +457,11 @@ def test_functions_of_a_value_take_numpys_names_and_numpys_functions_a_value():
         assert getattr(np, name)(v).data == getattr(v, name)().data == near(getattr(np, name)(0.5))
     assert v.arctan2(0.25).data == np.arctan2(v, 0.25).data == math.atan2(0.5, 0.25)
     assert Value(2.0).arccosh().data == math.acosh(2.0)
+
+
+def test_a_method_is_described_by_the_first_line_of_its_function():
+    assert (Value.sin.__name__, Value.sin.__doc__) == ("sin", "The sine of x radians.")
+    assert mg.sin.__doc__.startswith(Value.sin.__doc__ + "\n")
 
 
 # Programs written for micrograd ---------------------------------------------------------------------------------------

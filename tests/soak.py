@@ -3,7 +3,7 @@
     .venv/bin/python tests/soak.py --minutes 30
 
 It shows how far it is, and in the end how many programs it has tried and, for each property that failed, the smallest
-program that does; the exit status is then 1. With the --seed that it prints, a run can be repeated.
+program that does; the exit status is then 1. Ctrl-C ends it early. The same --seed draws the same programs again.
 """
 
 import argparse
@@ -24,7 +24,7 @@ ROUND = 200  # examples of a property before the next one has its turn
 def properties():
     import test_properties
 
-    return {name: test for name, test in vars(test_properties).items() if name.startswith("test_")}
+    return {name: test for name, test in vars(test_properties).items() if hasattr(test, "hypothesis")}
 
 
 def prepare():
@@ -59,30 +59,46 @@ def soak(minutes, start, workers):
     """The number of programs that were tried, and for each property that failed, how."""
     end, programs, failures, running = time.monotonic() + 60.0 * minutes, 0, {}, {}
     tasks = ((name, start + i) for i in count() for name in properties())
-    with ProcessPoolExecutor(workers, initializer=prepare) as pool, tqdm(total=round(60 * minutes), unit="s") as bar:
-        while time.monotonic() < end or running:
-            while time.monotonic() < end and len(running) < 2 * workers and len(failures) < len(properties()):
-                name, number = next(tasks)
-                if name not in failures:
-                    running[pool.submit(try_out, name, number)] = name
-            done, _ = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
-            for task in done:
-                name, (tried, failure) = running.pop(task), task.result()
-                programs += tried
-                if failure:
-                    failures.setdefault(name, failure)
-            if len(failures) == len(properties()):
-                end = 0.0
-            bar.set_postfix(programs=programs, failures=len(failures), refresh=False)
-            bar.update(max(0, min(bar.total, round(bar.total - (end - time.monotonic()))) - bar.n))
+    format = "{percentage:3.0f}%|{bar}| {elapsed}{postfix}"
+    with (
+        ProcessPoolExecutor(workers, initializer=prepare) as pool,
+        tqdm(total=60.0 * minutes, bar_format=format) as bar,
+    ):
+        try:
+            while (left := end - time.monotonic()) > 0.0 or running:
+                while left > 0.0 and len(running) < 2 * workers and len(failures) < len(properties()):
+                    name, number = next(tasks)
+                    if name not in failures:
+                        running[pool.submit(try_out, name, number)] = name
+                done, _ = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
+                for task in done:
+                    name, (tried, failure) = running.pop(task), task.result()
+                    programs += tried
+                    if failure:
+                        failures.setdefault(name, failure)
+                if len(failures) == len(properties()):
+                    end = 0.0
+                bar.n = min(bar.total, max(0.0, bar.total - left))
+                bar.set_postfix_str(f"{programs} programs, {len(failures)} failures")
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
     return programs, failures
+
+
+def positive(kind):
+    def parse(text):
+        if not kind(text) > 0:
+            raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+        return kind(text)
+
+    return parse
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0].rstrip(":"))
-    parser.add_argument("--minutes", type=float, default=30.0)
-    parser.add_argument("--seed", type=int, default=random.randrange(10**9))
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--minutes", type=positive(float), default=30.0, help="how long (default: 30)")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**9), help="where the programs start")
+    parser.add_argument("--workers", type=positive(int), default=os.cpu_count(), help="processes (default: one a core)")
     options = parser.parse_args()
     prepare()
     programs, failures = soak(options.minutes, options.seed, options.workers)

@@ -3,8 +3,12 @@
 import copy
 import inspect
 import pickle
+import re
+import subprocess
+import sys
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import mpmath
 import pytest
@@ -124,6 +128,44 @@ def test_an_expression_is_shown_as_its_program_by_hypothesis_also_inside_of_a_tu
     assert any("case=(lambda x: mg.sin(x), None)" in note for note in caught.value.__notes__)
 
 
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ((("x",), (), ()), "a number of the point for each variable"),
+        (((), (), ()), "a number of the point for each variable"),
+        ((("x",), (("sni", (0,)),), (0.5,)), "line 'sni' of \\(0,\\) is no operation on the 1 nodes before it"),
+        ((("x",), (("mul", (1, 0)),), (0.5,)), "is no operation on the 1 nodes before it"),
+        ((("x",), (("mul", (-1, 0)),), (0.5,)), "is no operation on the 1 nodes before it"),
+    ],
+)
+def test_an_expression_that_makes_no_sense_is_refused(parts, message):
+    with pytest.raises(ValueError, match=message):
+        Expression(*parts)
+
+
+def test_points_are_those_of_an_expression_that_has_been_drawn():
+    with pytest.raises(TypeError, match=r"expected an Expression, as drawn from expressions\(\), got <function"):
+        find(points(lambda x: x), lambda point: True)
+
+
+@pytest.mark.parametrize("name", ["acosh", "log", "atanh"])
+def test_hard_operations_are_drawn_too_and_not_only_their_variables(name):
+    empty = []
+
+    @settings(max_examples=50, derandomize=True, database=None)
+    @given(expressions([name]))
+    def count(f):
+        empty.append(not f.operations)
+
+    count()
+    assert sum(empty) < 0.25 * len(empty)
+
+
+def test_mpmath_s_complex_numbers_are_refused():
+    with pytest.raises(TypeError, match="mpmath's real numbers alone"):
+        one("abs")(mpmath.mpc(1.0, 1e-30))
+
+
 def test_a_wrong_number_of_arguments_is_an_error_that_names_the_expression():
     with pytest.raises(TypeError, match=r"lambda w, x: w \* x: expected 2 numbers, got 1"):
         one("mul")(1.0)
@@ -138,7 +180,10 @@ def test_a_wrong_number_of_arguments_is_an_error_that_names_the_expression():
         ({"variables": ["x", "x"]}, "variables must be different names, one at least, and not mg"),
         ({"variables": ["lambda"]}, "variables must be different names, one at least, and not mg"),
         ({"variables": ["mg"]}, "variables must be different names, one at least, and not mg"),
-        ({"max_size": 0}, "max_size must be from 1 to 100, got 0"),
+        ({"max_size": 0}, "max_size must be a whole number from 1 to 64, got 0"),
+        ({"max_size": 2.5}, "max_size must be a whole number from 1 to 64, got 2.5"),
+        ({"operations": "sin"}, "operations and variables are lists of names, got 'sin'"),
+        ({"variables": "xy"}, "operations and variables are lists of names"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(arguments, message):
@@ -148,7 +193,7 @@ def test_what_cannot_be_drawn_is_refused(arguments, message):
 
 def test_expressions_of_the_largest_size_can_be_printed_and_parsed():
     @settings(max_examples=10, derandomize=True, database=None, suppress_health_check=list(HealthCheck), deadline=None)
-    @given(expressions(["sin", "tanh", "sub"], max_size=100))
+    @given(expressions(["sin", "tanh", "sub"], max_size=64))
     def check(f):
         assert eval(repr(f), {"mg": mg})(*f.point) == f(*f.point)
 
@@ -288,3 +333,18 @@ def test_a_wrong_rule_is_found_and_shrinks_to_three_operations_at_most(name, fau
     with pytest.raises(AssertionError, match="check_grads"):
         test_derivatives()
     assert len(found[-1].operations) <= 3, found[-1]  # the last one that is tried is the smallest that fails
+
+
+def test_a_long_run_tells_how_many_programs_it_tried_and_what_failed(plant):
+    run = [sys.executable, Path(__file__).parent / "soak.py", "--minutes", "0.03", "--workers", "1", "--seed", "7"]
+    result = subprocess.run(run, capture_output=True, text=True)
+    assert re.fullmatch(r"\d{3,} programs tried with seed 7, 0 of 9 properties failed\n", result.stdout), result
+    assert "failures" in result.stderr
+    sys.path.insert(0, str(Path(__file__).parent))
+    import soak
+
+    plant("sin", "factor")
+    tried, failure = soak.try_out("test_the_derivatives_of_order_1_and_2_pass_the_check", 7)
+    assert tried > 10
+    assert "check_grads: the derivative of" in failure
+    assert "mg.sin(" in failure

@@ -70,7 +70,7 @@ def slope_between(f: Function, a: float, b: float, noise: float = 0.0, size: flo
     try:
         left, right = real(f(a), "f"), real(f(b), "f")
         slope = (right - left) / (b - a)
-    except (TypeError, ValueError, ArithmeticError):
+    except (TypeError, ValueError, ArithmeticError, LookupError):
         return math.nan, math.inf
     rounding = EPS * (abs(left) + abs(right) + (abs(a) + abs(b) + size) * abs(slope)) + noise
     return slope, rounding / abs(b - a)

@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,6 +56,15 @@ class Expression:
     lines: tuple[tuple[str, tuple[int | float, ...]], ...]
     point: tuple[float, ...]
     smooth: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.variables or len(self.point) != len(self.variables):
+            raise ValueError(f"Expression: expected a number of the point for each variable, got {self.point!r}")
+        for i, (name, operands) in enumerate(self.lines, start=len(self.variables)):
+            if name not in RULES or not all(0 <= x < i for x in _references(operands)):
+                raise ValueError(
+                    f"Expression: line {name!r} of {operands!r} is no operation on the {i} nodes before it"
+                )
 
     def __call__(self, *numbers: Any) -> Any:
         return self.nodes(*numbers)[-1]
@@ -124,6 +134,10 @@ def _kind(numbers: Iterable[Any]) -> Any:
         if isinstance(x, complex):
             return complex
         if hasattr(x, "context"):
+            if not isinstance(x, x.context.mpf):
+                raise TypeError(
+                    f"an Expression takes mpmath's real numbers alone, got {x!r}; it takes Python's complex"
+                )
             return x.context
         if hasattr(x, "free_symbols"):
             return sys.modules["sympy"]
@@ -229,25 +243,26 @@ def _is_within(expression: Expression, numbers: Sequence[float]) -> bool:
 _numbers = st.floats(-3.0, 3.0)
 
 
-@st.composite
 def expressions(
-    draw: st.DrawFn,
     operations: Iterable[str] | None = None,
-    variables: Sequence[str] = ("x", "y", "z"),
+    variables: Iterable[str] = ("x", "y", "z"),
     max_size: int = 16,
     smooth: bool = True,
-) -> Expression:
+) -> st.SearchStrategy[Expression]:
     """Random `Expression` objects of at most `max_size` operations, by name some of `operations`, by default of all.
 
     They have up to as many variables as `variables` names, and constants. If `smooth`, their points are away from jumps
-    and kinks, and values and slopes there are no larger than 30, else than a million. ValueError if there is no such
-    operation or none, if variables are not different names, one at least, or if max_size is not from 1 to 100.
+    and kinks, and values and slopes there are no larger than 30, else than a million. Some have no operation: they are
+    a variable alone. ValueError if there is no such operation or none, if variables are not different names, one at
+    least, or if max_size is not a whole number from 1 to 64.
 
     >>> from hypothesis import find
     >>> find(expressions(["mul", "sin"], ["x"]), lambda f: len(f.operations) > 1)
     lambda x: mg.sin(mg.sin(x))
     """
-    names = list(RULES if operations is None else operations)
+    if isinstance(operations, str) or isinstance(variables, str):
+        raise ValueError(f"expressions: operations and variables are lists of names, got {operations!r}, {variables!r}")
+    names, variables = list(RULES if operations is None else operations), tuple(variables)
     if unknown := [name for name in names if name not in RULES]:
         raise ValueError(f"expressions: there is no operation {unknown[0]!r}; there are {', '.join(RULES)}")
     if not names:
@@ -255,8 +270,15 @@ def expressions(
     proper = all(str.isidentifier(v) and not keyword.iskeyword(v) and v != "mg" for v in variables)
     if not variables or not proper or len(set(variables)) < len(variables):
         raise ValueError(f"expressions: variables must be different names, one at least, and not mg, got {variables!r}")
-    if not 1 <= max_size <= 100:
-        raise ValueError(f"expressions: max_size must be from 1 to 100, got {max_size!r}")
+    if type(max_size) is not int or not 1 <= max_size <= 64:
+        raise ValueError(f"expressions: max_size must be a whole number from 1 to 64, got {max_size!r}")
+    return _expressions(names, variables, max_size, smooth)
+
+
+@st.composite
+def _expressions(
+    draw: st.DrawFn, names: list[str], variables: tuple[str, ...], max_size: int, smooth: bool
+) -> Expression:
     inputs = [draw(_numbers) for _ in range(draw(st.integers(1, len(variables))))]
     nodes: list[float] = list(inputs)
     lines: list[tuple[str, tuple[int | float, ...]]] = []
@@ -265,15 +287,26 @@ def expressions(
     for name, *choices in draw(st.lists(_lines(names), min_size=max_size // 2, max_size=max_size)):
         if not name:
             continue
-        for shift in (0, 1, 9):  # if it has no value at the operands chosen, it may at others
+        for shift, spare in product((0, 1, 9), (None, 1.5, -1.5, 0.5)):  # if it has no value there, it may elsewhere
             operands = _operands([(choice + shift) % 16 for choice in choices], len(nodes), waiting)
-            value = _result(name, [nodes[x] if isinstance(x, int) else x for x in operands], smooth)
-            if value is not None and _references(operands):
+            first = operands[0]
+            is_free = isinstance(first, int) and first < len(inputs) and first in waiting  # nothing depends on it yet
+            if not _references(operands) or (spare is not None and not is_free):
+                continue
+            numbers = [nodes[x] if isinstance(x, int) else x for x in operands]
+            if spare is not None:
+                numbers = [
+                    spare if x == first and isinstance(x, int) else number
+                    for x, number in zip(operands, numbers, strict=True)
+                ]
+            if (value := _result(name, numbers, smooth)) is not None:
+                if spare is not None:
+                    nodes[int(first)] = spare
                 waiting = [len(nodes), *[node for node in waiting if node not in _references(operands)]]
                 lines.append((name, tuple(operands)))
                 nodes.append(value)
                 break
-    return _pruned(Expression(tuple(variables[: len(inputs)]), tuple(lines), tuple(inputs), smooth))
+    return _pruned(Expression(tuple(variables[: len(inputs)]), tuple(lines), tuple(nodes[: len(inputs)]), smooth))
 
 
 def _operands(choices: list[int], count: int, waiting: list[int]) -> list[int | float]:
@@ -325,6 +358,8 @@ def points(draw: st.DrawFn, expression: Expression) -> tuple[float, ...]:
     >>> find(points(f), lambda point: point[0] < 1.0)
     (0.5,)
     """
+    if not isinstance(expression, Expression):
+        raise TypeError(f"points: expected an Expression, as drawn from expressions(), got {expression!r}")
     there = draw(st.tuples(*[_numbers for _ in expression.variables]))
     for share in (1.0, 0.5, 0.25, 0.125):
         point = tuple(a + share * (b - a) for a, b in zip(expression.point, there, strict=True))

@@ -291,7 +291,10 @@ def _fault(claim: _Claim) -> _Fault | None:
         if look == "closer":
             lost = False
             in_value, in_slope = claim.rounding()
-            claim, noise = replace(claim, noise=in_value), in_slope + (1e-40 if claim.traceable else EPS) * bump
+            claim, noise = (
+                replace(claim, noise=in_value),
+                in_slope + (1e-40 * bump if claim.traceable else EPS * max(bump, 1e-4 * value)),
+            )
             oracle = _surer(claim, oracle)
             scale = max(scale, abs(oracle.slope), in_slope / EPS, 1e-6 * in_value / EPS)
         rounding = 1e-13 * size + SAFETY * noise + 1e-100 + (claim.atol + claim.rtol * abs(oracle.slope)) * claim.unit

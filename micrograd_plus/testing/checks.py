@@ -149,6 +149,9 @@ def check_derivative(
 # How it is judged -----------------------------------------------------------------------------------------------------
 
 SAFETY = 10.0  # by how much the estimate of an error may be too small
+ROUNDING = 1e-13  # what adding up the terms of a slope may lose, as a share of these terms
+VAGUE = 1e-3  # an oracle that may be off by this share of a slope tells nothing about it
+TINY = 1e-100  # what a complex step of 1e-200 cannot see
 NEARBY = [k * 2.0**-50 for k in (-5, -3, -1, 2, 4, 6)]  # so near that what differs there is rounding
 
 
@@ -224,7 +227,6 @@ class _Oracle(NamedTuple):
 
 
 class _Fault(NamedTuple):
-    factor: float  # the error in units of what is tolerated
     text: str
     rows: list[str]
 
@@ -273,47 +275,68 @@ def _blamed(claim: _Claim, field: str) -> int | None:
     return part[0]
 
 
+class _Judgement(NamedTuple):
+    """The claimed slopes beside that of an oracle."""
+
+    tolerance: float
+    factors: list[float]  # the error of each slope, in units of what is tolerated
+    apart: float  # by how much they differ among themselves, in units of what rounding explains
+    vague: bool  # whether the oracle itself may be off by too much
+
+    @property
+    def is_fine(self) -> bool:
+        return max(self.factors) <= 1.0 and self.apart <= 1.0 and not self.vague
+
+
+def _judge(claim: _Claim, claimed: list[float], oracle: _Oracle, rounding: float, scale: float) -> _Judgement:
+    rounding += TINY + (claim.atol + claim.rtol * abs(oracle.slope)) * claim.unit
+    tolerance = SAFETY * oracle.error + rounding
+    factors = [_ratio(abs(slope - oracle.slope), tolerance) for slope in claimed]
+    apart = _ratio(max(claimed) - min(claimed), 100.0 * rounding)
+    return _Judgement(tolerance, factors, apart, not SAFETY * oracle.error <= VAGUE * scale)
+
+
 def _fault(claim: _Claim) -> _Fault | None:
     """What is wrong with the claim, or None: a first look that costs little, and if that finds fault, a closer one."""
     products = claim.slopes(claim.args, claim.tangents, claim.cotangents)
-    claimed = {mode: math.fsum(numbers) for mode, numbers in products.items()}
+    claimed = [math.fsum(numbers) for numbers in products.values()]
+    rows = [f"  {mode:14} {slope / claim.unit!r}" for mode, slope in zip(products, claimed, strict=True)]
+    value = abs(claim.along(0.0))
+    bump = max([slope for h in (-0.125, 0.125) if (slope := abs(claim.between(0.0, h)[0])) < math.inf], default=0.0)
+    if kink := _kink(claim, max(value, bump)):
+        return _Fault("{subject} has no derivative {where}: " + kink, rows)
     sizes = [math.fsum(map(abs, numbers)) for numbers in products.values()]
     size = max([size for size in sizes if size < math.inf], default=0.0)
-    rows = [f"  {mode:14} {slope / claim.unit!r}" for mode, slope in claimed.items()]
-    value, *bumps = abs(claim.along(0.0)), *[abs(claim.between(0.0, h)[0]) for h in (-0.125, 0.125)]
-    bump = max([bump for bump in bumps if bump < math.inf], default=0.0)
-    if kink := _kink(claim, max(value, bump)):
-        return _Fault(math.inf, "{subject} has no derivative {where}: " + kink, rows)
-    scale = max(size, 1e-6 * value, 1e-3 * bump, 1e-90)
-    oracle, noise = _complex_step(claim) or _Oracle("differences", *claim.differences()), 0.0
-    lost = _is_lost(oracle, claim)
-    for look in ("first", "closer"):
-        if look == "closer":
-            lost = False
-            in_value, in_slope = claim.rounding()
-            claim, noise = (
-                replace(claim, noise=in_value),
-                in_slope + (1e-40 * bump if claim.traceable else EPS * max(bump, 1e-4 * value)),
-            )
-            oracle = _surer(claim, oracle)
-            scale = max(scale, abs(oracle.slope), in_slope / EPS, 1e-6 * in_value / EPS)
-        rounding = 1e-13 * size + SAFETY * noise + 1e-100 + (claim.atol + claim.rtol * abs(oracle.slope)) * claim.unit
-        tolerance = SAFETY * oracle.error + rounding
-        factors = [_ratio(abs(slope - oracle.slope), tolerance) for slope in claimed.values()]
-        apart = _ratio(max(claimed.values()) - min(claimed.values()), 100.0 * rounding)
-        vague = not SAFETY * oracle.error <= 1e-3 * scale
-        if max(factors) <= 1.0 and apart <= 1.0 and not vague and not lost:
-            return None
+    scale = max(size, 1e-6 * value, 1e-3 * bump, TINY)  # how large a slope would be no surprise
+
+    oracle = _complex_step(claim) or _Oracle("differences", *claim.differences())
+    judgement = _judge(claim, claimed, oracle, ROUNDING * size, scale)
+    if judgement.is_fine and not _is_lost(oracle, claim):
+        return None
+    in_value, in_slope = claim.rounding()
+    if not claim.traceable:  # a guess, as one cannot look inside
+        in_slope = EPS * max(bump, 1e-4 * value)
+    claim = replace(claim, noise=in_value)
+    oracle = _surer(claim, oracle)
+    scale = max(scale, abs(oracle.slope), in_slope / EPS, 1e-6 * in_value / EPS)
+    rounding = ROUNDING * size + SAFETY * in_slope + 1e-40 * bump  # of which the last is left of h² where h is 1e-200
+    judgement = _judge(claim, claimed, oracle, rounding, scale)
+    if judgement.is_fine:
+        return None
+
     if not math.isfinite(oracle.slope):
-        return _Fault(math.inf, "{subject} cannot be checked {where}: it has no values on both sides", rows)
-    seen = f"  {oracle.method:14} {oracle.slope / claim.unit!r} ± {tolerance / claim.unit:.0e}"
-    if vague:
-        return _Fault(math.inf, "{subject} is too rough or too steep to be checked {where}", [*rows, seen])
-    if max(factors) <= 1.0:
-        return _Fault(apart, f"the modes differ on {{subject}} {{where}} by {apart:.0e} times the tolerance", rows)
-    off = [f", off by {factor:.0e} times the tolerance" if factor > 1.0 else "" for factor in factors]
-    rows = [row + note for row, note in zip(rows, off, strict=True)]
-    return _Fault(max(factors), "the derivative of {subject} {where} is wrong", [*rows, seen])
+        return _Fault("{subject} cannot be checked {where}: it has no values on both sides", rows)
+    seen = f"  {oracle.method:14} {oracle.slope / claim.unit!r} ± {judgement.tolerance / claim.unit:.0e}"
+    if judgement.vague:
+        return _Fault("{subject} is too rough or too steep to be checked {where}", [*rows, seen])
+    if max(judgement.factors) <= 1.0:
+        text = f"the modes differ on {{subject}} {{where}} by {judgement.apart:.0e} times the tolerance"
+        return _Fault(text, rows)
+    off = [f", off by {factor:.0e} times the tolerance" if factor > 1.0 else "" for factor in judgement.factors]
+    return _Fault(
+        "the derivative of {subject} {where} is wrong",
+        [*[row + note for row, note in zip(rows, off, strict=True)], seen],
+    )
 
 
 def _ratio(error: float, tolerance: float) -> float:
@@ -344,7 +367,8 @@ def _is_lost(oracle: _Oracle, claim: _Claim) -> bool:
 def _surer(claim: _Claim, oracle: _Oracle) -> _Oracle:
     """The oracle with what it gets nearby; or else differences, if f is not what a complex step is for, as abs(x)."""
     for h in (0.125, 1e-4, 2.0**-26):
-        differences = _Oracle("differences", *claim.differences(h))
+        (slope, error), (again, _) = claim.differences(h), claim.differences(0.6 * h)
+        differences = _Oracle("differences", slope, max(error, abs(slope - again)))  # an estimate may be off by chance
         if _is_near(differences, claim):
             break
     if oracle.method == "differences":

@@ -195,7 +195,7 @@ def lost(x):
 
 def test_a_lost_gradient_is_found_and_the_message_says_it_all():
     text = complaint(check_grads, lost, (3.0,))
-    factor, tolerance = re.findall(r"off by (.e\+12)", text)[0], re.findall(r"± (.e-1\d)", text)[0]
+    factor, tolerance = re.findall(r"off by (.e\+1\d)", text)[0], re.findall(r"± (.e-1\d)", text)[0]
     assert float(factor) * float(tolerance) == pytest.approx(3.0, rel=0.2)
     assert text.splitlines() == [
         "check_grads: the derivative of lost with respect to x is wrong",
@@ -258,7 +258,7 @@ def test_each_mode_is_checked_by_itself():
 def test_modes_that_differ_by_less_than_an_oracle_sees_are_told_apart():
     def f(x):
         wrong = isinstance(x, Value) and type(x).__name__ != "Dual"
-        return mg.erf(x) * 1e4 + (1e-7 * x if wrong else 0.0 * x) + mg.floor(x * 1e3)
+        return mg.erf(x) * 1e4 + (1e-6 * x if wrong else 0.0 * x) + mg.floor(x * 1e3)
 
     assert "the modes differ on f with respect to x by" in complaint(check_grads, f, (0.50051,), order=1)
 

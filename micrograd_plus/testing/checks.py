@@ -149,7 +149,7 @@ def check_derivative(
 # How it is judged -----------------------------------------------------------------------------------------------------
 
 SAFETY = 10.0  # by how much the estimate of an error may be too small
-ROUNDING = 1e-13  # what adding up the terms of a slope may lose, as a share of these terms
+ROUNDING = 1e-12  # what adding up the terms of a slope may lose, as a share of these terms
 VAGUE = 1e-3  # an oracle that may be off by this share of a slope tells nothing about it
 TINY = 1e-100  # what a complex step of 1e-200 cannot see
 NEARBY = [k * 2.0**-50 for k in (-5, -3, -1, 2, 4, 6)]  # so near that what differs there is rounding
@@ -292,7 +292,7 @@ def _judge(claim: _Claim, claimed: list[float], oracle: _Oracle, rounding: float
     rounding += TINY + (claim.atol + claim.rtol * abs(oracle.slope)) * claim.unit
     tolerance = SAFETY * oracle.error + rounding
     factors = [_ratio(abs(slope - oracle.slope), tolerance) for slope in claimed]
-    apart = _ratio(max(claimed) - min(claimed), 100.0 * rounding)
+    apart = _ratio(max(claimed) - min(claimed), SAFETY * rounding)
     return _Judgement(tolerance, factors, apart, not SAFETY * oracle.error <= VAGUE * scale)
 
 
@@ -367,10 +367,11 @@ def _is_lost(oracle: _Oracle, claim: _Claim) -> bool:
 def _surer(claim: _Claim, oracle: _Oracle) -> _Oracle:
     """The oracle with what it gets nearby; or else differences, if f is not what a complex step is for, as abs(x)."""
     for h in (0.125, 1e-4, 2.0**-26):
-        (slope, error), (again, _) = claim.differences(h), claim.differences(0.6 * h)
-        differences = _Oracle("differences", slope, max(error, abs(slope - again)))  # an estimate may be off by chance
+        differences, again = (_Oracle("differences", *claim.differences(start)) for start in (h, 0.6 * h))
         if _is_near(differences, claim):
             break
+    if again.error <= SAFETY * differences.error and _is_near(again, claim):  # two are less likely to agree by chance
+        differences = differences._replace(error=max(differences.error, abs(differences.slope - again.slope)))
     if oracle.method == "differences":
         return differences
     # Nearby, the slopes that are claimed go up and down with the true ones; what they do besides is rounding.

@@ -273,7 +273,7 @@ FAULTS = {
     "sign": lambda x, d: [-d[0], *d[1:]],
     "factor": lambda x, d: [1.001 * d[0], *d[1:]],
     "swapped": lambda x, d: [*d[1::-1], *d[2:]],
-    "branch": lambda x, d: [mg.where(x[0] < 0.4, d[0] + 0.5, d[0]), *d[1:]],
+    "branch": lambda x, d: [mg.where(x[0] > 0.4, d[0] + 0.5, d[0]), *d[1:]],
 }
 FLAT = ("sign", "step", "floor", "ceil")  # slopes of zero, which no sign and no factor makes wrong
 SAME = ("add", "sum")  # slopes that are the same, however swapped

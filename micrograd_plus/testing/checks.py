@@ -60,10 +60,7 @@ def check_grads(
     args, name = _arguments(args, "check_grads"), _text(f)
     try:
         _result(f, args, "check_grads")
-    except (
-        AttributeError,
-        TypeError,
-    ) as error:  # it may take nothing but Values; the reader must know who gave it less
+    except (AttributeError, TypeError) as error:  # it may take nothing but Values: say who gave it less
         error.add_note(f"check_grads calls {name} with plain floats too, to find its slope without calculus")
         raise
 
@@ -89,10 +86,9 @@ def check_grads(
         claim = _Claim(g, slopes, args, direction, cotangents, atol or 0.0, rtol or 0.0, True)
         subject = "".join([f"the {mode} derivative of " for mode in reversed(chain)]) + name
         if complaint := _complaint(claim, subject, _names(f, args)):
-            call = (
-                f"{name}, {_short(args, 'args')}, order={len(chain) + 1}, modes={modes!r}{_options(atol, rtol, seed)}"
-            )
-            raise AssertionError(f"check_grads: {complaint}\nagain: check_grads({call})")
+            options = f"order={len(chain) + 1}, modes={modes!r}{_options(atol, rtol, seed)}"
+            again = f"check_grads({name}, {_short(args, 'args')}, {options})"
+            raise AssertionError(f"check_grads: {complaint}\nagain: {again}")
         if order > 1 and "fwd" in modes:
             check(lambda *args: jvp(g, args, tangents)[1], order - 1, *chain, "forward-mode")
         if order > 1 and "rev" in modes:
@@ -204,9 +200,7 @@ class _Claim:
             return 0.0, 0.0
         inputs = [Value(x) for x in tree_leaves(self.args)]
         outputs = tree_leaves(self.f(*tree_fill(self.args, inputs)))
-        weights: dict[Any, float] = defaultdict(
-            float
-        )  # as in a backward sweep, but of absolute values: nothing cancels
+        weights: dict[Any, float] = defaultdict(float)  # a backward sweep of absolute values: nothing cancels
         for y, cotangent in zip(outputs, tree_leaves(self.cotangents), strict=True):
             weights[y] += abs(cotangent)
         order = tape(*[y for y in outputs if isinstance(y, Value)])

@@ -34,12 +34,13 @@ def check_grads(
 ) -> None:
     """Check the derivatives of `f` at `args` in forward and in reverse mode, up to that order, as JAX's namesake does.
 
-    `args` has one item per argument; arguments and result are numbers or structures of them. The slope that each mode
-    tells, in a random direction, is compared with one found by running f alone: by the complex step where f takes
-    complex numbers, else by `ridders`. Tolerated is what that slope's own error may be, and `atol` plus `rtol` times
-    the slope besides. Derivatives of order 2 are checked as the slopes of those of order 1, and so on.
+    `args` has one item per argument; arguments and result are numbers or structures of them. The slope that each
+    mode tells, in a random direction, is compared with one found by running f alone: by the complex step where f
+    takes complex numbers and differences confirm it, else by differences as in `ridders`. Tolerated is what that
+    slope's own error may be, and `atol` plus `rtol` times the slope besides. Derivatives of order 2 are checked as
+    the slopes of those of order 1, and so on.
 
-    AssertionError, with what each method got for the number that is worst, or that f has a kink or a jump there, or
+    AssertionError, with what each method got for a number that is wrong, or that f has a kink or a jump there, or
     that nothing can be told; ValueError if order, modes or args make no sense; and whatever f raises.
 
     >>> check_grads(lambda p: p["w"] * p["x"] ** 3, ({"w": 3.0, "x": 2.0},))

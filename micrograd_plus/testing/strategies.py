@@ -76,7 +76,7 @@ class Expression:
         nodes, kind = list(numbers), _kind(numbers)
         for name, operands in self.lines:
             operation = _operation(RULES[name], len(operands), kind)
-            nodes.append(operation(*[nodes[x] if isinstance(x, int) else x for x in operands]))
+            nodes.append(operation(*_numbers_of(operands, nodes)))
         return nodes
 
     @property
@@ -119,6 +119,10 @@ class Expression:
 def _references(operands: Iterable[int | float]) -> list[int]:
     """The operands that are nodes, without the constants (2 would equal 2.0)."""
     return [x for x in operands if isinstance(x, int)]
+
+
+def _numbers_of(operands: Iterable[int | float], nodes: Sequence[Any]) -> list[Any]:
+    return [nodes[x] if isinstance(x, int) else x for x in operands]
 
 
 def _written(rule: Rule, operands: list[str]) -> str:
@@ -231,7 +235,7 @@ def _result(name: str, operands: list[float], smooth: bool) -> float | None:
 def _is_within(expression: Expression, numbers: Sequence[float]) -> bool:
     nodes: list[float] = list(numbers)
     for name, operands in expression.lines:
-        value = _result(name, [nodes[x] if isinstance(x, int) else x for x in operands], expression.smooth)
+        value = _result(name, _numbers_of(operands, nodes), expression.smooth)
         if value is None:
             return False
         nodes.append(value)
@@ -289,22 +293,16 @@ def _expressions(
             continue
         for shift, spare in product((0, 1, 9), (None, 1.5, -1.5, 0.5)):  # if it has no value there, it may elsewhere
             operands = _operands([(choice + shift) % 16 for choice in choices], len(nodes), waiting)
-            first = operands[0]
-            is_free = isinstance(first, int) and first < len(inputs) and first in waiting  # nothing depends on it yet
-            if not _references(operands) or (spare is not None and not is_free):
-                continue
-            numbers = [nodes[x] if isinstance(x, int) else x for x in operands]
+            here, first = list(nodes), operands[0]
             if spare is not None:
-                numbers = [
-                    spare if x == first and isinstance(x, int) else number
-                    for x, number in zip(operands, numbers, strict=True)
-                ]
-            if (value := _result(name, numbers, smooth)) is not None:
-                if spare is not None:
-                    nodes[int(first)] = spare
+                if not isinstance(first, int) or first >= len(inputs) or first not in waiting:
+                    continue  # only a variable on which nothing depends yet can still have another number
+                here[first] = spare
+            value = _result(name, _numbers_of(operands, here), smooth)
+            if value is not None and _references(operands):
                 waiting = [len(nodes), *[node for node in waiting if node not in _references(operands)]]
                 lines.append((name, tuple(operands)))
-                nodes.append(value)
+                nodes = [*here, value]
                 break
     return _pruned(Expression(tuple(variables[: len(inputs)]), tuple(lines), tuple(nodes[: len(inputs)]), smooth))
 

@@ -4,14 +4,20 @@ A box is a Value: an input has round corners, a result a double outline, and wha
 leads from an operand to the operation, the first operand uppermost, and carries the partial derivative: along the
 arrows tangents are multiplied by it, against them gradients. The colour is the gradient: blue above 0, orange below,
 and the darker the larger.
+
+What was made in a module of a network can be framed, or folded into one box. A module leaves with its results what it
+was given, and that is all: what it made of that is found when it is drawn, on the way back from these to those.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from math import inf, log10
 
+from .functions import chained
 from .tape import ZERO, operands, tape
+from .transforms import tree_leaves
 from .value import Value, bottom
 
 TYPE_CHECKING = False
@@ -26,6 +32,7 @@ FONT = {"fontname": "Helvetica,Arial,sans-serif"}
 GRAPH = FONT | {"ranksep": "0.4", "nodesep": "0.2", "ordering": "in"}
 NODE = FONT | {"shape": "box", "color": "#555555", "fontsize": "13", "margin": "0.1,0.06"}
 EDGE = FONT | {"color": "#777777", "fontcolor": "#333333", "fontsize": "10", "arrowsize": "0.6"}
+FRAME = FONT | {"color": "#999999", "fontcolor": "#444444", "fontsize": "12", "style": "rounded", "labeljust": "l"}
 CONSTANT = {"shape": "plaintext", "fontsize": "11", "margin": "0.04", "width": "0", "height": "0"}
 
 
@@ -34,6 +41,9 @@ def draw_dot(
     format: str = "svg",
     rankdir: str = "LR",
     *,
+    groups: str | Iterable[str] | bool = (),
+    fold: str | Iterable[str] | bool = (),
+    scale: str = "linear",
     show: Iterable[str] = SHOW,
     number: str | Callable[[Any], object] = "{:.4g}",
     max_nodes: int = 1000,
@@ -44,6 +54,11 @@ def draw_dot(
     `.pipe("png")` returns the bytes of a picture, and `.source` is its text in graphviz's language. `rankdir` is where
     the arrows lead: "LR", "TB", "RL", "BT". `show` chooses the numbers, and `number`, a format string or a function,
     writes them. TypeError if `root` is no Value, ValueError if the drawing has more than `max_nodes` nodes.
+
+    `groups` are modules to be framed with all that was made in them, and `fold` such as shall be one box for each call:
+    kinds, as "Neuron", or names, as "layers.0.neurons.3"; one or several, or True for all; ValueError if there is none
+    of that name. An arrow into a folded module carries the derivative of its result, if that is one. `scale="log"` is
+    for gradients of many orders of magnitude: the smallest, or 1e-16 of the largest, is almost white.
 
     >>> x = Value(3.0, label="x")
     >>> picture = draw_dot(x * x)
@@ -56,22 +71,29 @@ def draw_dot(
             raise TypeError(f"draw_dot: expected a Value or a list of Values, got {x!r} ({type(x).__name__})")
     if rankdir not in ("LR", "TB", "RL", "BT"):
         raise ValueError(f"draw_dot: rankdir must be LR, TB, RL or BT, got {rankdir!r}")
+    if scale not in ("linear", "log"):
+        raise ValueError(f"draw_dot: scale must be linear or log, got {scale!r}")
     shown = {show} if isinstance(show, str) else set(show)
     if not shown.issubset(SHOW):
         raise ValueError(f"draw_dot: show takes {', '.join(SHOW)}; got {show!r}")
     if not callable(number) and "{" not in str(number):
         raise TypeError(f"draw_dot: number must be a function or a format string like '{{:.4g}}', got {number!r}")
-    nodes = tape(*roots)
-    count = len(nodes) + sum(partial is None for node in nodes for _, partial in operands(node))
+    boxes = _boxes(roots, groups, fold)
+    count = len(boxes) + sum(partial is None for box in boxes for _, partial in box.inputs)
     if count > max_nodes:
         raise ValueError(
             f"draw_dot: {count} nodes are more than max_nodes={max_nodes}: pass max_nodes={count} to draw them all, "
             "or draw a part, from a Value inside the expression"
         )
     graph = _digraph()(format=format, graph_attr=GRAPH | {"rankdir": rankdir}, node_attr=NODE, edge_attr=EDGE)
-    names = {node: f"n{i}" for i, node in enumerate(nodes)}
-    sizes = [abs(bottom(node.grad)) for node in nodes]
-    largest = max((size for size in sizes if size < float("inf")), default=0.0)
+    frames = _frames(graph, boxes)
+    arrows = graph if len(frames) == 1 else type(graph)()  # after the frames: graphviz places what it reads first first
+    home = {x: box for box in boxes for x in box.values}
+    names: dict[Value, str] = {}
+    for i, box in enumerate(boxes):
+        names |= {x: f"n{i}:p{j}" if len(box.values) > 1 else f"n{i}" for j, x in enumerate(box.values)}
+    sizes = [size for x in home if 0.0 < (size := abs(bottom(x.grad))) < inf] or [0.0]
+    smallest, largest = None if scale == "linear" else min(sizes), max(sizes)
 
     def text(x: Any) -> str:
         try:
@@ -79,28 +101,42 @@ def draw_dot(
         except (LookupError, ValueError) as error:
             raise ValueError(f"draw_dot: number={number!r} cannot write {bottom(x)!r}: {error}") from None
 
-    def name(x: Any) -> str:
-        return x.label or "·" if isinstance(x, Value) else text(x)
+    def rows(x: Value) -> list[tuple[str, str]]:
+        keys = [key for key in SHOW[:3] if key in shown and (key != "tangent" or x.tangent is not ZERO)]
+        return [(key, text(getattr(x, key))) for key in keys]
 
-    for node in nodes:
-        operation = formula(node.rule, [name(x) for x, _ in operands(node)])
-        keys = [key for key in SHOW[:3] if key in shown and (key != "tangent" or node.tangent is not ZERO)]
-        graph.node(
-            names[node],
-            _table(node.label, operation, [(key, text(getattr(node, key))) for key in keys]),
-            style="filled" if operation else "filled,rounded",
-            fillcolor=_color(bottom(node.grad) if "grad" in shown else 0.0, largest),
-            peripheries="2" if any(node is x for x in roots) else "1",
+    for i, box in enumerate(boxes):
+        frame, node, several = frames[box.around], box.values[0], len(box.values) > 1
+        fills = [_color(bottom(x.grad) if "grad" in shown else 0.0, largest, smallest) for x in box.values]
+        if box.module is None:
+            parts = [_short(x.label, box.around) or "·" if isinstance(x, Value) else text(x) for x, _ in box.inputs]
+            table = _table([_title(_short(node.label, box.around), formula(node.rule, parts))], rows(node))
+        elif several:
+            table = _grid(box, [rows(x) for x in box.values], fills, rankdir)
+        else:
+            table = _table([*_titles(box), _title(_short(node.label, box.around))], rows(node))
+        frame.node(
+            f"n{i}",
+            table,
+            style="filled" if node.rule.name else "filled,rounded",
+            fillcolor="#ffffff" if several else fills[0],
+            peripheries="2" if any(x is root for x in box.values for root in roots) else "1",
         )
-        for i, (x, partial) in enumerate(operands(node)):
+        for j, (x, partial) in enumerate(box.inputs):
             if partial is None:
-                constant = f"{names[node]}_{i}"
-                label = f"{x.label} = {text(x)}" if isinstance(x, Value) and x.label else text(x)
-                graph.node(constant, f"<{_escape(label)}>", **CONSTANT)
-                graph.edge(constant, names[node], color="#bbbbbb", arrowhead="none")
+                label = f"{_short(x.label, box.around)} = {text(x)}" if isinstance(x, Value) and x.label else text(x)
+                frame.node(f"n{i}_{j}", f"<{_escape(label)}>", **CONSTANT)
+                arrows.edge(f"n{i}_{j}", f"n{i}", color="#bbbbbb", arrowhead="none")
             else:
-                label = f"<&#160;∂ {_escape(text(partial))}&#160;>" if "partials" in shown else ""
-                graph.edge(names[x], names[node], label, weight="8" if x.rule.name else "1")  # long chains go straight
+                label = f"<&#160;∂ {_escape(text(partial))}&#160;>" if "partials" in shown and not several else ""
+                weight = {"weight": "8" if x.rule.name else "1"}  # long chains go straight
+                if x.rule.name and box.module is None and home[x].around != box.around:
+                    weight["minlen"] = "2"  # between two frames there is room for the parameters of the second
+                arrows.edge(names[x], f"n{i}", label, **weight)
+    for around in sorted(frames, key=len, reverse=True)[:-1]:
+        frames[around[:-1]].subgraph(frames[around])
+    if arrows is not graph:
+        graph.body += arrows.body
     return graph
 
 
@@ -110,15 +146,48 @@ def formula(rule: Rule, names: list[str]) -> str:
     return text if len(text) <= 40 else text[:39] + "…"
 
 
-def _table(label: str, operation: str, rows: list[tuple[str, str]]) -> str:
+def _title(label: str, operation: str = "") -> str:
+    return " = ".join([f"<B>{_escape(label)}</B>"] * bool(label) + [_escape(operation)] * bool(operation))
+
+
+def _small(text: str) -> str:
+    return f'<FONT COLOR="#444444" POINT-SIZE="11">{text}</FONT>'
+
+
+def _table(titles: list[str], rows: list[tuple[str, str]]) -> str:
     """The text of a box, in graphviz's likeness of HTML."""
-    title = " = ".join([f"<B>{_escape(label)}</B>"] * bool(label) + [_escape(operation)] * bool(operation))
-    lines = [f'<TD COLSPAN="2">{title or "·"}</TD>'] if title or not rows else []
+    lines = [f'<TD COLSPAN="2">{title}</TD>' for title in titles if title]
+    if not lines and not rows:
+        lines = ['<TD COLSPAN="2">·</TD>']
     for key, number in rows:
-        left = f'<TD ALIGN="LEFT"><FONT COLOR="#444444" POINT-SIZE="11">{key}</FONT></TD>'
-        lines.append(f'{left}<TD ALIGN="RIGHT">&#160;&#160;{_escape(number)}</TD>')
+        lines.append(f'<TD ALIGN="LEFT">{_small(key)}</TD><TD ALIGN="RIGHT">&#160;&#160;{_escape(number)}</TD>')
+    return _html(lines)
+
+
+def _grid(box: _Box, rows: list[list[tuple[str, str]]], fills: list[str], rankdir: str) -> str:
+    """The text of a folded module with several results: for each a row, or a column if arrows lead up or down."""
+    keys = dict.fromkeys([key for row in rows for key, _ in row])
+    grid = [["<TD></TD>", *[f"<TD>{_small(key)}</TD>" for key in keys]]]
+    for i, (x, row, fill) in enumerate(zip(box.values, rows, fills, strict=True)):
+        texts = [_title(_short(x.label, box.around)) or "·", *[_escape(dict(row).get(key, "")) for key in keys]]
+        cells = [f'<TD BGCOLOR="{fill}">{text}</TD>' for text in texts]
+        end = -1 if rankdir in ("LR", "TB") else 0
+        cells[end] = cells[end].replace("<TD", f'<TD PORT="p{i}"', 1)
+        grid.append(cells)
+    lines = ["".join(cells) for cells in (grid if rankdir in ("LR", "RL") else zip(*grid, strict=True))]
+    return _html([f'<TD COLSPAN="{lines[0].count("<TD")}">{title}</TD>' for title in _titles(box)] + lines)
+
+
+def _html(lines: list[str]) -> str:
     body = "".join(f"<TR>{line}</TR>" for line in lines)
     return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2">{body}</TABLE>>'
+
+
+def _titles(box: _Box) -> list[str]:
+    """What stands on a folded module: its name, its kind, and how many parameters it has."""
+    name, kind, n = _short(box.module.name, box.around), box.module.kind, len(box.module.parameters)
+    size = f"{n} parameter{'s' * (n > 1)}" if n else ""
+    return [_title(name or kind), _small(_escape(", ".join(filter(None, [kind * bool(name), size]))))]
 
 
 def _escape(text: str) -> str:
@@ -131,13 +200,173 @@ def _escape(text: str) -> str:
     return "<BR/>".join(html.escape(line.replace("\\", "\\\\")) or "&#160;" for line in lines)
 
 
-def _color(grad: float, largest: float) -> str:
-    """From white at 0 to blue or orange at the largest gradient of the drawing; grey for nan."""
+def _color(grad: float, largest: float, smallest: float | None) -> str:
+    """From white at 0 to blue or orange at the largest gradient, by orders of magnitude if `smallest`; grey for nan."""
     if grad != grad:
         return "#dddddd"
     full = (146, 196, 240) if grad > 0.0 else (248, 176, 96)  # equally dark in grey
-    share = (min(abs(grad) / largest, 1.0) if largest else 1.0) ** 0.5 if grad else 0.0
+    size = abs(grad)
+    if size >= largest or not size:
+        share = 1.0 if size else 0.0
+    elif smallest is None:
+        share = (size / largest) ** 0.5
+    else:
+        share = max(1.0 - 0.9 * log10(largest / size) / min(log10(largest / smallest), 16.0), 0.1)
     return "#" + "".join(f"{round(255 - (255 - c) * share):02x}" for c in full)
+
+
+# The modules ----------------------------------------------------------------------------------------------------------
+
+
+class _Module:
+    """A module that was called in a graph: its kind, its parameters, its name in their labels, and all that it made."""
+
+    def __init__(self, module: Any, rank: int) -> None:
+        self.kind, self.name, self.rank = type(module).__name__, "", rank  # inner modules come first
+        self.made: set[Value] = set()
+        self.parameters = {x: name for name, x in module.named_parameters() if isinstance(x, Value)}
+        for x, name in self.parameters.items():  # the last one decides, as the first is shared more often
+            if x.label.endswith(f".{name}"):
+                self.name = x.label.removesuffix(f".{name}")
+
+
+class _Call:
+    """A call of a module: the numbers it was given, its results, and what it made on the way from these to those."""
+
+    def __init__(self, module: _Module, inputs: Any) -> None:
+        self.module, self.inputs = module, tree_leaves(inputs)
+        self.results: list[Value] = []
+        self.made: set[Value] = set()
+
+    def find(self) -> None:
+        given, stack = {x for x in self.inputs if isinstance(x, Value)}, self.results[:]
+        while stack:
+            node = stack.pop()
+            if node not in given and node not in self.made:
+                self.made.add(node)
+                if node not in self.module.parameters:  # which may have been computed, but not in here
+                    stack += [x for x, partial in operands(node) if partial is not None]
+        self.module.made |= self.made
+
+
+class _Box:
+    """A box of a drawing: a Value, or what is used outside of a folded call.
+
+    `inputs` are what it is made of, with the derivatives, None for constants; `around` the modules in whose frames it
+    stands, the outermost first; `module` the one that is folded.
+    """
+
+    def __init__(self, value: Value, inputs: list[tuple[Any, Any]], around: tuple[_Module, ...], module: Any) -> None:
+        self.values, self.inputs, self.around, self.module = [value], inputs, around, module
+
+
+def _short(label: str, around: tuple[_Module, ...]) -> str:
+    """The label without the name of the innermost of these modules that it begins with."""
+    for module in reversed(around):
+        if module.name and label.startswith(f"{module.name}."):
+            return label[len(module.name) + 1 :]
+    return label
+
+
+def _frames(graph: Any, boxes: list[_Box]) -> dict[tuple[_Module, ...], Any]:
+    """By modules, the outermost first, the part of the drawing that is framed by them."""
+    frames: dict[tuple[_Module, ...], Any] = {(): graph}
+    for box in boxes:
+        for n, module in enumerate(box.around):
+            if box.around[: n + 1] not in frames:
+                titles = [_title(_short(module.name, box.around[:n])), _escape(module.kind)]
+                title = {"label": f"<{' '.join(filter(None, titles))}>"}
+                frames[box.around[: n + 1]] = type(graph)(f"cluster_{len(frames)}", graph_attr=FRAME | title)
+    return frames
+
+
+def _boxes(roots: Sequence[Value], groups: Any, fold: Any) -> list[_Box]:
+    """What is drawn, in the order of the tape."""
+    nodes, ends = tape(*roots), set(roots)
+    if not groups and not fold:
+        return [_Box(node, operands(node), (), None) for node in nodes]
+    calls = _calls(nodes)
+    modules = list(dict.fromkeys([call.module for call in calls]))
+    framed, folded = _chosen(modules, groups, "groups"), _chosen(modules, fold, "fold")
+    framed = [module for module in framed if module not in folded]
+    home: dict[Value, _Call] = {}  # by Value, the outermost folded call that it was made in
+    for call in sorted(calls, key=lambda call: len(call.made)):
+        if call.module in folded:
+            home |= dict.fromkeys(call.made, call)
+    users: dict[Value, list[_Call | None]] = {node: [] for node in nodes}
+    for user in nodes:
+        for x, partial in operands(user):
+            if partial is not None:
+                users[x].append(home.get(user))
+    # Of a folded call one sees what is used outside. A parameter is inside as long as no other module uses it.
+    seen = {*ends, *[node for node in nodes if any(call is not home.get(node) for call in users[node])]}
+    for node, call in list(home.items()):
+        if node.x is None and node not in ends and all(user and user.module is call.module for user in users[node]):
+            seen.discard(node)
+        elif node.x is None or node in call.module.parameters:  # a parameter may have been computed
+            del home[node]
+    seen |= {node for node in nodes if node not in home}
+    # The rest is passed over, by a backward sweep from each result as far as to what is seen.
+    slopes: dict[Value, dict[Value, float]] = {node: {} for node in nodes}
+    for node in reversed(nodes):
+        for result, slope in ({node: 1.0} if node in seen else slopes[node]).items():
+            for x, partial in operands(node) if node in home else ():
+                if partial is not None:
+                    slopes[x][result] = slopes[x].get(result, 0.0) + chained(slope, bottom(partial))
+    inputs: dict[Value, list[tuple[Any, Any]]] = {node: [] for node in seen}
+    for x in nodes:
+        if x in seen:
+            for result, slope in slopes[x].items():
+                inputs[result].append((x, slope))
+    boxes: dict[Any, _Box] = {}
+    for node in nodes:
+        if node in seen and node not in home:
+            boxes[node] = _Box(node, operands(node), _nest(node, framed), None)
+        elif node in seen:
+            # What depends on the same results of others is one box: so it cannot be one end of a cycle.
+            key = home[node], frozenset([x for x, _ in inputs[node] if x.x is not None])
+            if key in boxes:
+                boxes[key].values.append(node)
+                boxes[key].inputs = list((dict(boxes[key].inputs) | dict(inputs[node])).items())
+            else:
+                module = home[node].module
+                nest = (*_nest(node, [*framed, module]), module)
+                boxes[key] = _Box(node, inputs[node], nest[: nest.index(module)], module)
+    return list(boxes.values())
+
+
+def _calls(nodes: list[Value]) -> list[_Call]:
+    """The calls of modules that had results in this graph, an inner one before the one that it was made in."""
+    modules: dict[int, _Module] = {}
+    calls: dict[int, _Call] = {}
+    for node in nodes:
+        for call in node.rule.calls:
+            module, inputs = call
+            if id(module) not in modules:
+                modules[id(module)] = _Module(module, len(modules))
+            calls.setdefault(id(call), _Call(modules[id(module)], inputs)).results.append(node)
+    for found in calls.values():
+        found.find()
+    return list(calls.values())
+
+
+def _nest(node: Value, modules: list[_Module]) -> tuple[_Module, ...]:
+    """The modules that made this Value, the outermost first, without such as share it and are not one in the other."""
+    nest = sorted([m for m in modules if node in m.made], key=lambda m: (len(m.made), m.rank), reverse=True)
+    return tuple([m for m in nest if all(m.made <= other.made or m.made >= other.made for other in nest)])
+
+
+def _chosen(modules: list[_Module], wanted: Any, option: str) -> list[_Module]:
+    """Those of the modules that are of these kinds or names."""
+    names = sorted({m.kind for m in modules}) + sorted({m.name for m in modules if m.name})
+    if isinstance(wanted, str) or not hasattr(wanted, "__iter__"):
+        wanted = names if wanted is True else [wanted] * bool(wanted)
+    for name in (wanted := list(wanted)):
+        if name not in names:
+            there = f"the modules of this graph are {', '.join(names[:20])}{', ...' * (len(names) > 20)}"
+            there = there if names else "nothing in this graph was made by a module"
+            raise ValueError(f"draw_dot: {option}={name!r}, but {there}")
+    return [module for module in modules if module.kind in wanted or module.name in wanted]
 
 
 # The engine and the files ---------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from .functions import KERNELS, lift, where
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from .functions import Function
 
@@ -35,16 +36,17 @@ if TYPE_CHECKING:
 class Rule:
     """An operation: its name, its template, and `partials`, from the operands' numbers to the value and the slopes.
 
-    `notation` is how people write it, `numpy` what NumPy calls it. Only the rule of a labelled Value has a `label`.
+    `notation` is how people write it, `numpy` what NumPy calls it. What only some Values have is kept with their rule,
+    so that the others need no room for it: a `label`, and the `calls` of modules of a network whose result a Value is.
     """
 
-    __slots__ = ("label", "name", "notation", "numpy", "partials", "template")
+    __slots__ = ("calls", "label", "name", "notation", "numpy", "partials", "template")
 
-    def __init__(
-        self, name: str, template: str, partials: Function, *, numpy: str = "", notation: str = "", label: str = ""
-    ) -> None:
-        self.name, self.template, self.partials, self.label = name, template, partials, label
+    def __init__(self, name: str, template: str, partials: Function, *, numpy: str = "", notation: str = "") -> None:
+        self.name, self.template, self.partials = name, template, partials
         self.numpy, self.notation = numpy, notation or template
+        self.label = ""
+        self.calls: tuple[Any, ...] = ()
 
     @property
     def sequences(self) -> int:
@@ -55,9 +57,12 @@ class Rule:
         """
         return self.template.count("[{x}]") + self.template.count("[{y}]")
 
-    def labelled(self, label: str) -> Rule:
-        """The same rule, for a Value of that label."""
-        return Rule(self.name, self.template, self.partials, numpy=self.numpy, notation=self.notation, label=label)
+    def marked(self, label: str, calls: tuple[Any, ...]) -> Rule:
+        """The same rule, for a Value of that label that is the result of these calls, the innermost one first."""
+        rule = object.__new__(Rule)
+        rule.name, rule.template, rule.partials = self.name, self.template, self.partials
+        rule.notation, rule.numpy, rule.label, rule.calls = self.notation, self.numpy, label, calls
+        return rule
 
     def text(self, operands: list[str]) -> str:
         """The operation as people write it, with these texts as its operands.

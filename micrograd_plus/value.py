@@ -66,7 +66,7 @@ class Value:
     def label(self, label: str) -> None:
         if not isinstance(label, str):
             raise TypeError(f"label: expected a string, got {label!r} ({type(label).__name__})")
-        self.rule = self.rule.labelled(label)
+        self.rule = self.rule.marked(label, self.rule.calls)
 
     def backward(self, grad: Any = 1.0) -> None:
         """Reverse mode: add the derivatives of this Value, times `grad`, to the `grad` of all it was made of.

@@ -12,6 +12,7 @@ def pytest_addoption(parser):
         default=0,
         help="random examples for each property test, drawn anew at each run (default: 100, always the same)",
     )
+    parser.addoption("--whole", action="store_true", help="the whole trainings, not shortened ones")
 
 
 def pytest_configure(config):

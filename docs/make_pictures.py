@@ -2,11 +2,16 @@
 
 Beside each picture of a graph, NAME.svg, stands its source in graphviz's language, NAME.gv. The same code always gives
 the same source, whereas the picture depends, by a fraction of a point here and there, on the version of graphviz and on
-the fonts of the machine: so it is the source that the tests compare with what the code draws today. The plot is drawn
-by matplotlib, and has no such source.
+the fonts of the machine: so it is the source that the tests compare with what the code draws today. The plots are drawn
+by matplotlib, and have no such source.
+
+With --examples it runs the examples instead, which leave the pictures of gallery.md: that takes a minute or two.
 """
 
 import io
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -14,9 +19,12 @@ from typing import Any
 
 from micrograd_plus import Value, draw_dot, relu, sin
 from micrograd_plus.draw import write
+from micrograd_plus.losses import mse
+from micrograd_plus.nn import MLP
 from micrograd_plus.testing import central_difference, complex_step, forward_difference, ridders
 
 IMAGES = Path(__file__).parent / "images"
+EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def readme() -> Any:
@@ -72,6 +80,35 @@ def two_layers() -> Any:
     return draw_dot(J)
 
 
+# Of backpropagation.md
+
+
+def mlp(**options: Any) -> Any:
+    model = MLP(2, [3, 1], activation="tanh", seed=1)
+    y = model([Value(0.5, label="x0"), Value(-1.0, label="x1")])
+    loss = mse(y, 1.0)
+    y.label, loss.label = "y", "loss"
+    loss.backward()
+    return draw_dot(loss, **options)
+
+
+def gradient_cost() -> bytes:
+    """The table of measured times on that page, as a plot."""
+    page = (Path(__file__).parent / "backpropagation.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| \d+ \| ([\d.]+) \| ([\d.]+) \|", page, re.MULTILINE)
+    p, reverse, forward = zip(*[map(float, row) for row in rows], strict=True)
+
+    def draw(axes: Any) -> None:
+        axes.plot(p, forward, "o-", color="#d55e00", linewidth=2.0)
+        axes.plot(p, reverse, "o-", color="#0072b2", linewidth=2.0)
+        axes.text(250, 900, "forward mode,\nonce for each parameter", color="#b04e00", ha="right")
+        axes.text(250, 2.2, "reverse mode, once for all", color="#0072b2", ha="center")
+        axes.set(xscale="log", yscale="log", ylim=(0.8, 2e4))
+        axes.set(xlabel="number of parameters", ylabel="time of the gradient, in runs")
+
+    return plot(draw, (7.0, 4.2), "gradient-cost")
+
+
 # Of testing.md
 
 
@@ -79,8 +116,6 @@ def step_size() -> bytes:
     """Error against step size for four ways to the slope of 1 / (1 + x²) at 1.5: the largest for 24 steps about that
     size, because what rounding does jumps up and down from one step to the next.
     """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
 
     def f(x: Any) -> Any:
         return 1.0 / (1.0 + x * x)
@@ -110,17 +145,27 @@ def step_size() -> bytes:
         (1e-13, 3.0, "too small: digits are lost", "#555555"),
         (1.2e-6, 3.0, "too large: the curve bends", "#555555"),
     ]
-    font = {"font.family": "sans-serif", "font.size": 12, "svg.fonttype": "none", "svg.hashsalt": "step-size"}
-    with rc_context(font):
-        figure = Figure((7.0, 5.0), layout="constrained")
-        axes = figure.subplots()
+
+    def draw(axes: Any) -> None:
         for xs, ys, colour, style, width in lines:
             axes.plot(xs, ys, color=colour, linestyle=style, linewidth=width)
         for x, y, text, colour in labels:
             axes.text(x, y, text, color=colour)
-        axes.set(
-            xscale="log", yscale="log", xlim=(1e-16, 2.0), ylim=(1e-17, 40.0), xlabel="step", ylabel="relative error"
-        )
+        axes.set(xscale="log", yscale="log", xlim=(1e-16, 2.0), ylim=(1e-17, 40.0))
+        axes.set(xlabel="step", ylabel="relative error")
+
+    return plot(draw, (7.0, 5.0), "step-size")
+
+
+def plot(draw: Callable[[Any], None], size: tuple[float, float], name: str) -> bytes:
+    """What `draw` makes of empty axes, as an SVG file, which is the same every time."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context({"font.family": "sans-serif", "font.size": 12, "svg.fonttype": "none", "svg.hashsalt": name}):
+        figure = Figure(size, layout="constrained")
+        axes = figure.subplots()
+        draw(axes)
         axes.spines[["top", "right"]].set_visible(False)
         picture = io.BytesIO()
         figure.savefig(picture, format="svg", metadata={"Date": None, "Creator": None})
@@ -133,9 +178,11 @@ PICTURES: dict[str, Callable[[], Any]] = {
     "why-order": why_order,
     "neuron": neuron,
     "two-layers": two_layers,
+    "mlp": lambda: mlp(groups=["Layer", "Neuron"]),
+    "mlp-folded": lambda: mlp(groups="Layer", fold="Neuron"),
 }
 
-PLOTS: dict[str, Callable[[], bytes]] = {"step-size": step_size}
+PLOTS: dict[str, Callable[[], bytes]] = {"gradient-cost": gradient_cost, "step-size": step_size}
 
 
 def main(folder: Path = IMAGES) -> None:
@@ -147,5 +194,12 @@ def main(folder: Path = IMAGES) -> None:
         write(folder / f"{name}.svg", plot())
 
 
+def gallery(folder: Path = IMAGES / "gallery") -> None:
+    folder.mkdir(exist_ok=True)
+    for example in sorted(EXAMPLES.resolve().glob("*.py")):
+        print(f"\n{example.name}\n", flush=True)
+        subprocess.run([sys.executable, example], cwd=folder, check=True)
+
+
 if __name__ == "__main__":
-    main()
+    gallery() if "--examples" in sys.argv[1:] else main()

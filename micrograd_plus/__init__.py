@@ -1,6 +1,7 @@
 """Automatic differentiation on scalars, forward and reverse, by one rule per operation; small enough to read.
 
-Read it in this order: functions.py, rules.py, tape.py, value.py, transforms.py; then draw.py, which draws any result.
+Read it in this order: functions.py, rules.py, tape.py, value.py, transforms.py; then draw.py, which draws any result,
+and nn.py, losses.py, optim.py, which make networks of it and train them.
 """
 
 import builtins

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import micrograd_plus as mg
-from micrograd_plus import Value, functions, testing
+from micrograd_plus import Value, functions, losses, nn, optim, testing
 from micrograd_plus.rules import FUNCTIONS, RULES, rule
 from micrograd_plus.testing import strategies
 
@@ -21,7 +21,8 @@ HOUSE += ["nn", "losses", "optim", "testing", "__main__"]
 TESTING = ["differences", "checks", "strategies"]
 FILES = sorted((ROOT / "micrograd_plus").rglob("*.py"))
 PUBLIC = {name: getattr(mg, name) for name in {*mg.__all__, *FUNCTIONS}}
-PUBLIC |= {name: getattr(module, name) for module in (testing, strategies) for name in module.__all__}
+MODULES = (nn, losses, optim, testing, strategies)
+PUBLIC |= {name: getattr(module, name) for module in MODULES for name in module.__all__}
 
 
 def test_importing_the_package_brings_nothing_but_math_and_itertools():

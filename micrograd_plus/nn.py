@@ -61,8 +61,10 @@ class Module(metaclass=_Naming):
         result = self.forward(*inputs, **options)
         call = self, (inputs, options)  # for drawings: what was made on the way from these to the result
         for y in result if type(result) in (list, tuple) else (result,):
-            if type(y) is Value and y.x is not None and self not in [module for module, _ in y.rule.calls]:
-                y.rule = y.rule.marked(y.rule.label, (*y.rule.calls, call))
+            if type(y) is Value and y.x is not None:
+                calls = y.rule.calls
+                if not calls or all(module is not self for module, _ in calls):
+                    y.rule = y.rule.marked(y.rule.label, (*calls, call))
         return result
 
     def __repr__(self) -> str:
@@ -323,6 +325,7 @@ class MLP(Module):
     ) -> None:
         if not isinstance(widths, list | tuple) or not widths:
             raise ValueError(f"MLP: widths must be a list with the number of neurons of each layer, got {widths!r}")
+        _chosen("activation", activation, ACTIVATIONS)  # of one layer alone, nobody else would look at it
         generator, last = _generator(seed), len(widths) - 1
         self.layers = [
             Layer(n, width, output_activation if i == last else activation, init=init, seed=generator)

@@ -235,9 +235,7 @@ def test_an_activation_may_be_a_module_with_parameters_of_its_own():
 
 
 @pytest.mark.parametrize("activation", ["tahn", "softmax", "add", "", None, 3])
-@pytest.mark.parametrize(
-    "make", [lambda a: Neuron(1, a), lambda a: MLP(1, [1, 1], a), lambda a: MLP(1, [1], "relu", a)]
-)
+@pytest.mark.parametrize("make", [lambda a: Neuron(1, a), lambda a: MLP(1, [1], a), lambda a: MLP(1, [1], "relu", a)])
 def test_an_unknown_activation_is_an_error_that_names_it_and_those_there_are(activation, make):
     with pytest.raises(
         ValueError, match=f"activation: {activation!r} is no function, and none of linear, .*tanh.*relu"

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 import micrograd_plus as mg
 from micrograd_plus import Value
+from micrograd_plus.nn import MLP
 from micrograd_plus.rules import RULES
 from micrograd_plus.testing import check_grads
-from micrograd_plus.testing.strategies import Expression, expressions, points, values
+from micrograd_plus.testing.strategies import Expression, expressions, networks, points, values
 from micrograd_plus.value import _binary
 
 QUICK = settings(
@@ -143,8 +144,8 @@ def test_an_expression_that_makes_no_sense_is_refused(parts, message):
         Expression(*parts)
 
 
-def test_points_are_those_of_an_expression_that_has_been_drawn():
-    with pytest.raises(TypeError, match=r"expected an Expression, as drawn from expressions\(\), got <function"):
+def test_points_are_those_of_what_has_been_drawn():
+    with pytest.raises(TypeError, match=r"expected what was drawn from expressions\(\) or networks\(\), got <function"):
         find(points(lambda x: x), lambda point: True)
 
 
@@ -221,6 +222,157 @@ def test_values_are_inputs_with_and_without_tangents():
         assert product.tangent == v.grad * v.tangent + w.grad * w.tangent
 
     check()
+
+
+# Networks -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_network_is_as_small_and_as_shaped_as_it_was_asked_for():
+    shapes = []
+
+    @given(networks(inputs=3, outputs=2, activations=["relu", mg.sin], max_layers=2, max_width=3))
+    def check(model):
+        layers = [len(layer.neurons) for layer in model.layers]
+        assert [len(layer.neurons[0].weights) for layer in model.layers] == [3, *layers[:-1]]
+        assert layers[-1] == 2
+        assert all(width <= 3 for width in layers)
+        activations = [neuron.activation for layer in model.layers for neuron in layer.neurons]
+        assert {f.__name__ for f in activations} <= {"relu", "sin", "linear"}
+        assert {f.__name__ for f in activations[:-2]} <= {"relu", "sin"}
+        assert all(-2.0 <= p.data <= 2.0 and p.data == round(p.data, 2) for p in model.parameters())
+        assert [p.label for p in model.parameters()] == [name for name, _ in model.named_parameters()]
+        shapes.append(tuple(layers))
+
+    check()
+    assert set(shapes) == {(2,), (1, 2), (2, 2), (3, 2)}
+
+
+def test_networks_are_of_many_shapes_and_their_numbers_are_not_all_alike():
+    shapes, different = set(), []
+
+    @given(st.data())
+    def collect(data):
+        model = data.draw(networks())
+        assert len(data.draw(points(model))) == len(model.layers[0].neurons[0].weights) <= 3
+        shapes.add(repr(MLP.__repr__(model)))
+        numbers = [p.data for p in model.parameters()]
+        different.append(len(set(numbers)) / len(numbers))
+
+    collect()
+    assert len(shapes) > 30
+    assert sum(different) / len(different) > 0.7
+
+
+@given(st.data())
+def test_what_is_printed_of_a_network_can_be_pasted_and_gives_the_same_numbers_and_gradients(data):
+    model = data.draw(networks(activations=["tanh", "silu", mg.sin]))
+    pasted = eval(repr(model), {"MLP": MLP, "Value": Value, "sin": mg.sin})
+    point = data.draw(points(model))
+    for network in (model, pasted):
+        y = network(point)
+        mg.sum(y if isinstance(y, list) else [y]).backward()
+    assert pasted.state_dict() == model.state_dict()
+    assert [p.grad for p in pasted.parameters()] == [p.grad for p in model.parameters()]
+    assert repr(model.bind([p.data for p in model.parameters()])) == repr(model)
+
+
+def test_a_network_is_shown_as_that_line_by_hypothesis():
+    @settings(database=None, derandomize=True, phases=[Phase.generate, Phase.shrink])
+    @given(networks(inputs=1, activations=["tanh"]))
+    def fail(model):
+        assert len(model.layers) < 2
+
+    with pytest.raises(AssertionError) as caught:
+        fail()
+    line = "model=MLP(1, [1, 1], 'tanh', 'tanh').bind([*map(Value, [0.0, 0.0, 0.0, 0.0])])"
+    assert any(line in note for note in caught.value.__notes__)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"activations": ["tahn"]}, "activation: 'tahn' is no function"),
+        ({"activations": "tanh"}, "networks: activations is a list of names or functions, one at least, got 'tanh'"),
+        ({"activations": []}, "networks: activations is a list of names or functions, one at least"),
+        ({"inputs": 0}, "networks: inputs must be a whole number from 1 up, got 0"),
+        ({"outputs": 1.5}, "networks: outputs must be a whole number from 1 up, got 1.5"),
+        ({"max_layers": 0}, "networks: max_layers must be a whole number from 1 up, got 0"),
+        ({"max_width": True}, "networks: max_width must be a whole number from 1 up, got True"),
+    ],
+)
+def test_networks_that_cannot_be_drawn_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        networks(**arguments)
+
+
+def total(y):
+    """The sum of the outputs, each with another weight."""
+    return mg.dot(y, [1.0, -2.0, 0.5, 1.5][: len(y)]) if isinstance(y, list) else y
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_the_derivatives_of_networks_with_respect_to_their_parameters_pass_the_check(order, request):
+    @settings(max_examples=request.config.getoption("--examples") or (40, 5)[order - 1])
+    @given(st.data())
+    def check(data):
+        model = data.draw(networks(max_layers=4 - order))
+        point = data.draw(points(model))
+        check_grads(lambda p: total(model.bind(p)(point)), (model.state_dict(),), order=order)
+
+    check()
+
+
+@given(st.data())
+def test_gradients_times_tangents_of_a_network_add_up_to_the_tangent_of_its_output(data):
+    model = data.draw(networks(activations=["tanh", "relu", "gelu", "elu"]))
+    number = st.floats(-3.0, 3.0)
+    inputs = [Value(x, tangent=data.draw(number)) for x in data.draw(points(model))]
+    for parameter in model.parameters():
+        parameter.tangent = data.draw(number)
+    y = total(model(inputs))
+    y.backward()
+    terms = [v.grad * v.tangent for v in (*model.parameters(), *inputs)]
+    assert y.tangent == pytest.approx(sum(terms), rel=1e-12, abs=1e-12 * sum(map(abs, terms)) + 1e-300)
+
+
+@given(st.data())
+def test_gradients_over_bind_are_those_of_a_backward_pass_and_states_go_round(data):
+    model, other = data.draw(networks(activations=["tanh", "relu"])), data.draw(networks())
+    point = data.draw(points(model))
+    total(model(point)).backward()
+    slopes = mg.grad(lambda p: total(model.bind(p)(point)))(model.state_dict())
+    assert slopes == {name: p.grad for name, p in model.named_parameters()}
+    copied = copy.deepcopy(model)
+    for parameter in copied.parameters():
+        parameter.data = 9.0
+    copied.load_state_dict(model.state_dict())
+    assert total(copied(point)).data == total(model(point)).data
+    before = other.state_dict()
+    if before.keys() != model.state_dict().keys():
+        with pytest.raises(ValueError, match="parameters given"):
+            other.load_state_dict(model.state_dict())
+        assert other.state_dict() == before
+
+
+def forgetful(x):
+    """An activation that leaves the graph where its argument is large."""
+    return mg.tanh(x.data if isinstance(x, Value) and x > 0.5 else x)
+
+
+def test_a_wrong_activation_is_found_and_shrinks_to_one_neuron_with_one_input():
+    found = []
+
+    @settings(derandomize=True, database=None)
+    @given(st.data())
+    def test_my_network(data):
+        model = data.draw(networks(outputs=1, activations=[forgetful], max_layers=2))
+        found.append(model)
+        point = data.draw(points(model))
+        check_grads(lambda p: model.bind(p)(point), (model.state_dict(),), order=1, modes=["rev"])
+
+    with pytest.raises(AssertionError, match="check_grads"):
+        test_my_network()
+    assert len(found[-1].parameters()) == 2, found[-1]
 
 
 # Numbers of other kinds -----------------------------------------------------------------------------------------------

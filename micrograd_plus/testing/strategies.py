@@ -8,6 +8,14 @@
 An expression is a list of operations on its variables and on earlier results, so it shares what it computes, and one
 that fails shrinks by losing operations. It is drawn together with a point at which it has a value; other points are
 drawn anywhere and moved towards that one until they have a value too, so nothing drawn is ever thrown away.
+
+    @given(st.data())
+    def test_my_loss(data):
+        model = data.draw(networks(outputs=1))
+        x = data.draw(points(model))
+        check_grads(lambda p: my_loss(model.bind(p)(x)), (model.state_dict(),))
+
+A network is a small `MLP`, for those who write losses, activations and optimizers.
 """
 
 from __future__ import annotations
@@ -25,13 +33,15 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from ..nn import MLP, Neuron
 from ..rules import FUNCTIONS, RULES, Rule
-from ..value import Value
+from ..value import Value, bottom
 
-__all__ = ["Expression", "expressions", "points", "values"]
+__all__ = ["Expression", "expressions", "networks", "points", "values"]
 
 CONSTANTS = [2.0, -1.0, 0.5, 3.0]
 MARGIN = 0.01  # how far from jumps and kinks a point is that is away from them
+SMOOTH = ("linear", "tanh", "sigmoid", "softplus", "silu", "sin")  # not gelu: it takes no complex numbers
 NEAR, FAR = 30.0, 1e6  # the largest value and slope of an operation, if the expression is smooth, and if it is not
 
 
@@ -348,22 +358,26 @@ def _pruned(expression: Expression) -> Expression:
 
 
 @st.composite
-def points(draw: st.DrawFn, expression: Expression) -> tuple[float, ...]:
-    """Points of the domain of an expression: a tuple with a number for each variable; see `expressions`.
+def points(draw: st.DrawFn, of: Expression | MLP) -> tuple[float, ...]:
+    """Points of the domain of an expression or a network: a tuple with a number for each variable or input.
+
+    Those of an expression are such as `expressions` says. TypeError if `of` is neither.
 
     >>> from hypothesis import find
     >>> f = Expression(("x",), (("log", (0,)),), (2.0,))
     >>> find(points(f), lambda point: point[0] < 1.0)
     (0.5,)
     """
-    if not isinstance(expression, Expression):
-        raise TypeError(f"points: expected an Expression, as drawn from expressions(), got {expression!r}")
-    there = draw(st.tuples(*[_numbers for _ in expression.variables]))
+    if isinstance(of, MLP):
+        return draw(st.tuples(*[_numbers for _ in of.layers[0].neurons[0].weights]))
+    if not isinstance(of, Expression):
+        raise TypeError(f"points: expected what was drawn from expressions() or networks(), got {of!r}")
+    there = draw(st.tuples(*[_numbers for _ in of.variables]))
     for share in (1.0, 0.5, 0.25, 0.125):
-        point = tuple(a + share * (b - a) for a, b in zip(expression.point, there, strict=True))
-        if _is_within(expression, point):
+        point = tuple(a + share * (b - a) for a, b in zip(of.point, there, strict=True))
+        if _is_within(of, point):
             return point
-    return expression.point
+    return of.point
 
 
 def values(numbers: st.SearchStrategy[float] = _numbers) -> st.SearchStrategy[Value]:
@@ -374,3 +388,66 @@ def values(numbers: st.SearchStrategy[float] = _numbers) -> st.SearchStrategy[Va
     Value(data=2.0, grad=0.0)
     """
     return st.builds(Value, numbers) | st.builds(lambda x, tangent: Value(x, tangent=tangent), numbers, _numbers)
+
+
+def networks(
+    inputs: int | None = None,
+    outputs: int | None = None,
+    activations: Iterable[str | Callable[[Any], Any]] = SMOOTH,
+    max_layers: int = 3,
+    max_width: int = 4,
+) -> st.SearchStrategy[MLP]:
+    """Random networks: an `MLP` of 1 to 3 inputs and 1 to `max_layers` layers of up to `max_width` neurons each.
+
+    `inputs` and `outputs` fix how many there are. The activation of the hidden layers is one of `activations`, which
+    are names or functions, by default some without kinks; that of the last layer is one of them or "linear". Weights
+    and biases are from -2 to 2, with two decimals. A network prints as a line of Python that makes one like it.
+    ValueError if a number given is no whole number from 1 up, or an activation unknown, or if there is none.
+
+    >>> from hypothesis import find
+    >>> find(networks(inputs=1, outputs=1, activations=["tanh"]), lambda model: model(1.0) < model(-1.0))
+    MLP(1, [1], 'tanh', 'tanh').bind([*map(Value, [-0.01, 0.0])])
+    """
+    names = activations if isinstance(activations, str) else list(activations)
+    if isinstance(names, str) or not names:
+        raise ValueError(f"networks: activations is a list of names or functions, one at least, got {activations!r}")
+    for activation in names:
+        Neuron(1, activation, seed=0)
+    for name, n in {"inputs": inputs, "outputs": outputs, "max_layers": max_layers, "max_width": max_width}.items():
+        if n is not None and (type(n) is not int or n < 1):
+            raise ValueError(f"networks: {name} must be a whole number from 1 up, got {n!r}")
+    return _networks(inputs, outputs, names, max_layers, max_width)
+
+
+@st.composite
+def _networks(
+    draw: st.DrawFn, inputs: int | None, outputs: int | None, activations: list[Any], max_layers: int, max_width: int
+) -> MLP:
+    inputs = inputs or draw(st.integers(1, 3))
+    # Hypothesis lowers a number, and leaves out one part of what follows: so a network can lose any neuron, which has
+    # weights for the widest layer that may feed it, and any layer, the last one too, whose activation is like the rest.
+    weight = st.integers(-200, 200).map(lambda k: k / 100.0)
+    neuron = st.tuples(*[weight] * (max(inputs, max_width) + 1))
+    layer, last = _several(neuron, 1, max_width), _several(neuron, outputs or 1, outputs or max_width)
+    drawn = [*draw(_several(layer, 0, max_layers - 1)), draw(last)]
+    activation = draw(st.sampled_from(activations))
+    output = draw(st.sampled_from([activation, "linear", *activations]))
+    model = _Network(inputs, [len(numbers) for numbers in drawn], activation, output, seed=0)
+    for made, numbers in zip(model.layers, drawn, strict=True):
+        for one, (bias, *weights) in zip(made.neurons, numbers, strict=True):
+            one.bias.data = bias
+            for parameter, number in zip(one.weights, weights, strict=False):
+                parameter.data = number
+    return model
+
+
+@st.composite
+def _several(draw: st.DrawFn, parts: st.SearchStrategy[Any], least: int, most: int) -> list[Any]:
+    return [draw(parts) for _ in range(draw(st.integers(least, most)))]
+
+
+class _Network(MLP):
+    def __repr__(self) -> str:
+        neurons = [neuron for layer in self.layers for neuron in layer.neurons]
+        numbers = [bottom(x) for neuron in neurons for x in (*neuron.weights, neuron.bias)]
+        return f"{super().__repr__()}.bind([*map(Value, {numbers})])"

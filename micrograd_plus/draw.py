@@ -17,12 +17,11 @@ from math import inf, log10
 
 from .functions import chained
 from .tape import ZERO, operands, tape
-from .transforms import tree_leaves
 from .value import Value, bottom
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from .rules import Rule
@@ -83,7 +82,7 @@ def draw_dot(
     if count > max_nodes:
         raise ValueError(
             f"draw_dot: {count} nodes are more than max_nodes={max_nodes}: pass max_nodes={count} to draw them all, "
-            "or draw a part, from a Value inside the expression"
+            "or draw a part, from a Value inside the expression, or one sample, or a network folded, as by fold='Layer'"
         )
     graph = _digraph()(format=format, graph_attr=GRAPH | {"rankdir": rankdir}, node_attr=NODE, edge_attr=EDGE)
     frames = _frames(graph, boxes)
@@ -169,7 +168,8 @@ def _grid(box: _Box, rows: list[list[tuple[str, str]]], fills: list[str], rankdi
     keys = dict.fromkeys([key for row in rows for key, _ in row])
     grid = [["<TD></TD>", *[f"<TD>{_small(key)}</TD>" for key in keys]]]
     for i, (x, row, fill) in enumerate(zip(box.values, rows, fills, strict=True)):
-        texts = [_title(_short(x.label, box.around)) or "·", *[_escape(dict(row).get(key, "")) for key in keys]]
+        numbers = [f"&#160;{_escape(dict(row).get(key, ''))}&#160;" for key in keys]
+        texts = [_title(_short(x.label, box.around)) or "·", *numbers]
         cells = [f'<TD BGCOLOR="{fill}">{text}</TD>' for text in texts]
         end = -1 if rankdir in ("LR", "TB") else 0
         cells[end] = cells[end].replace("<TD", f'<TD PORT="p{i}"', 1)
@@ -231,18 +231,18 @@ class _Module:
 
 
 class _Call:
-    """A call of a module: the numbers it was given, its results, and what it made on the way from these to those."""
+    """A call of a module: the Values it was given, its results, and what it made on the way from these to those."""
 
     def __init__(self, module: _Module, inputs: Any) -> None:
-        self.module, self.inputs = module, tree_leaves(inputs)
+        self.module, self.inputs = module, set(values_in(inputs))
         self.results: list[Value] = []
         self.made: set[Value] = set()
 
     def find(self) -> None:
-        given, stack = {x for x in self.inputs if isinstance(x, Value)}, self.results[:]
+        stack = self.results[:]
         while stack:
             node = stack.pop()
-            if node not in given and node not in self.made:
+            if node not in self.inputs and node not in self.made:
                 self.made.add(node)
                 if node not in self.module.parameters:  # which may have been computed, but not in here
                     stack += [x for x, partial in operands(node) if partial is not None]
@@ -319,9 +319,10 @@ def _boxes(roots: Sequence[Value], groups: Any, fold: Any) -> list[_Box]:
             for result, slope in slopes[x].items():
                 inputs[result].append((x, slope))
     boxes: dict[Any, _Box] = {}
+    nests: dict[Any, tuple[_Module, ...]] = {}
     for node in nodes:
         if node in seen and node not in home:
-            boxes[node] = _Box(node, operands(node), _nest(node, framed), None)
+            boxes[node] = _Box(node, operands(node), _nest(node, framed, nests), None)
         elif node in seen:
             # What depends on the same results of others is one box: so it cannot be one end of a cycle.
             key = home[node], frozenset([x for x, _ in inputs[node] if x.x is not None])
@@ -330,9 +331,22 @@ def _boxes(roots: Sequence[Value], groups: Any, fold: Any) -> list[_Box]:
                 boxes[key].inputs = list((dict(boxes[key].inputs) | dict(inputs[node])).items())
             else:
                 module = home[node].module
-                nest = (*_nest(node, [*framed, module]), module)
+                nest = (*_nest(node, [*framed, module], nests), module)
                 boxes[key] = _Box(node, inputs[node], nest[: nest.index(module)], module)
     return list(boxes.values())
+
+
+def values_in(tree: Any) -> Iterator[Value]:
+    """The Values in lists, tuples, dicts and arrays.
+
+    >>> [x.data for x in values_in({"a": [Value(1.0), 2.0], "b": Value(3.0)})]
+    [1.0, 3.0]
+    """
+    if isinstance(tree, Value):
+        yield tree
+    elif isinstance(tree, list | tuple | dict) or getattr(getattr(tree, "dtype", None), "kind", "") == "O":
+        for x in tree.values() if isinstance(tree, dict) else tree.ravel() if hasattr(tree, "ravel") else tree:
+            yield from values_in(x)
 
 
 def _calls(nodes: list[Value]) -> list[_Call]:
@@ -350,20 +364,24 @@ def _calls(nodes: list[Value]) -> list[_Call]:
     return list(calls.values())
 
 
-def _nest(node: Value, modules: list[_Module]) -> tuple[_Module, ...]:
+def _nest(node: Value, modules: list[_Module], nests: dict[Any, tuple[_Module, ...]]) -> tuple[_Module, ...]:
     """The modules that made this Value, the outermost first, without such as share it and are not one in the other."""
-    nest = sorted([m for m in modules if node in m.made], key=lambda m: (len(m.made), m.rank), reverse=True)
-    return tuple([m for m in nest if all(m.made <= other.made or m.made >= other.made for other in nest)])
+    made = tuple([module for module in modules if node in module.made])
+    if made not in nests:  # to compare what modules made takes long, and few combinations of modules occur
+        nest = sorted(made, key=lambda m: (len(m.made), m.rank), reverse=True)
+        nests[made] = tuple([m for m in nest if all(m.made <= x.made or m.made >= x.made for x in nest)])
+    return nests[made]
 
 
 def _chosen(modules: list[_Module], wanted: Any, option: str) -> list[_Module]:
     """Those of the modules that are of these kinds or names."""
-    names = sorted({m.kind for m in modules}) + sorted({m.name for m in modules if m.name})
+    kinds, paths = {m.kind for m in modules}, {m.name for m in modules if m.name}
+    names = sorted(kinds) + sorted(paths, key=lambda path: [part.zfill(9) for part in path.split(".")])
     if isinstance(wanted, str) or not hasattr(wanted, "__iter__"):
         wanted = names if wanted is True else [wanted] * bool(wanted)
     for name in (wanted := list(wanted)):
         if name not in names:
-            there = f"the modules of this graph are {', '.join(names[:20])}{', ...' * (len(names) > 20)}"
+            there = f"the modules of this graph are {', '.join(names[:12])}{', ...' * (len(names) > 12)}"
             there = there if names else "nothing in this graph was made by a module"
             raise ValueError(f"draw_dot: {option}={name!r}, but {there}")
     return [module for module in modules if module.kind in wanted or module.name in wanted]
@@ -393,6 +411,8 @@ def _digraph() -> Any:
             self, filename: Any = None, directory: Any = "", view: Any = False, cleanup: Any = False, **options: Any
         ) -> str:
             outfile, quiet = options.pop("outfile", None), options.pop("quiet_view", False)
+            if filename and not outfile and os.fspath(filename).endswith(f".{self.format}"):
+                filename, outfile = None, os.path.join(directory, filename)  # otherwise it would be that of the source
             stem, ending = os.path.splitext(outfile or "")
             format = options.pop("format", None) or ending[1:].lower() or self.format
             source = os.path.join(directory or self.directory, filename or (f"{stem}.gv" if stem else self.filename))
@@ -440,6 +460,8 @@ def write(path: str | os.PathLike[str], content: bytes) -> None:
         with open(neighbour, "wb") as file:
             file.write(content)
         if is_file:
+            if os.path.exists(target):
+                os.chmod(neighbour, os.stat(target).st_mode)
             os.replace(neighbour, target)
     except OSError as error:
         raise OSError(error.errno, error.strerror, os.fspath(path)) from None

@@ -54,7 +54,8 @@ def huber(predictions: Any, targets: Any, delta: float = 1.0) -> Any:
 def hinge(scores: Any, targets: Any) -> Any:
     """The mean of how much each score, times its target 1 or -1, falls short of 1: the loss of largest margins.
 
-    ValueError as of `mse`, or if a target is neither 1 nor -1. Cortes and Vapnik, "Support-vector networks", 1995.
+    ValueError as of `mse`, or if a target is neither 1 nor -1; of 0 and 1, 2 * t - 1 makes these. Cortes and Vapnik,
+    "Support-vector networks", 1995.
 
     >>> hinge([0.25, 3.0], [1, -1])
     2.375
@@ -62,13 +63,14 @@ def hinge(scores: Any, targets: Any) -> Any:
     pairs = _pairs("hinge", scores, targets)
     for _, t in pairs:
         if not isinstance(t, Value) and t not in (-1, 1):
-            raise ValueError(f"hinge: a target must be 1 or -1, got {t!r}")
+            raise ValueError(f"hinge: a target must be 1 or -1, got {t!r}; of 0 and 1, 2 * t - 1 makes these")
     return _mean([relu(1.0 - t * score) for score, t in pairs])
 
 
 def binary_cross_entropy(logits: Any, targets: Any) -> Any:
     """The mean of -t log(p) - (1 - t) log(1 - p), where p is sigmoid(logit) and the target t is between 0 and 1.
 
+    The sigmoid is in here: the network's output is to be linear.
     ValueError as of `mse`, or if a target is not between 0 and 1.
 
     >>> binary_cross_entropy([0.0, 1e4], [1, 1])
@@ -78,10 +80,10 @@ def binary_cross_entropy(logits: Any, targets: Any) -> Any:
     for _, t in pairs:
         if not isinstance(t, Value) and not 0.0 <= t <= 1.0:
             raise ValueError(f"binary_cross_entropy: a target must be between 0 and 1, got {t!r}")
-    return _mean([_surprise(z, t) for z, t in pairs])
+    return _mean([_negative_log_likelihood(z, t) for z, t in pairs])
 
 
-def _surprise(z: Any, t: Any) -> Any:
+def _negative_log_likelihood(z: Any, t: Any) -> Any:
     if not isinstance(t, Value) and t in (0, 1):
         return softplus(-z if t else z)  # -log(sigmoid(z)) is softplus(-z)
     return t * softplus(-z) + (1.0 - t) * softplus(z)
@@ -90,8 +92,9 @@ def _surprise(z: Any, t: Any) -> Any:
 def cross_entropy(logits: Any, classes: Any) -> Any:
     """The mean of -log(p), where p is what softmax(logits) gives the class that is right, a number from 0.
 
-    `logits` is a list with one number for each class, or a batch of such lists, with one class for each. ValueError if
-    there is no logit, not one class for each list, or no such class.
+    The softmax is in here: the network's output is to be linear. `logits` is a list with one number for each class, or
+    a batch of such lists, with one class for each. ValueError if there are fewer than two logits, not one class for
+    each list, or no such class.
 
     >>> cross_entropy([0.0, 0.0], 1)
     0.6931471805599453
@@ -99,25 +102,21 @@ def cross_entropy(logits: Any, classes: Any) -> Any:
     5000.0
     """
     rows, right = _plain(logits), _plain(classes)
-    if not isinstance(right, list):
+    if not isinstance(right, list) and not (isinstance(rows, list) and any(isinstance(_plain(x), list) for x in rows)):
         rows, right = [rows], [right]
-    if not isinstance(rows, list) or not rows or len(rows) != len(right):
+    if not isinstance(rows, list) or not isinstance(right, list) or not rows or len(rows) != len(right):
         raise ValueError(
-            f"cross_entropy: expected one class for each list of logits, got {short(classes)} for {short(logits)}"
+            f"cross_entropy: expected a class for each list of logits, got {short(right)} for {short(rows)}"
         )
-    return _mean([_distance(_plain(row), k) for row, k in zip(rows, right, strict=True)])
+    return _mean([_cross_entropy(_plain(row), k) for row, k in zip(rows, right, strict=True)])
 
 
-def _distance(row: Any, k: Any) -> Any:
+def _cross_entropy(row: Any, k: Any) -> Any:
     """-log(softmax(row)[k]): how far the others are ahead of number k."""
-    if (
-        not isinstance(row, list)
-        or len(row) < 2
-        or type(k) is bool
-        or not hasattr(k, "__index__")
-        or not 0 <= k < len(row)
-    ):
-        raise ValueError(f"cross_entropy: there is no class {k!r} among at least two logits, {short(row)}")
+    if not isinstance(row, list) or len(row) < 2:
+        raise ValueError(f"cross_entropy: expected two logits or more, got {short(row)} (or binary_cross_entropy)")
+    if isinstance(k, bool) or not hasattr(k, "__index__") or not 0 <= k < len(row):
+        raise ValueError(f"cross_entropy: a class is a whole number, 0 to {len(row) - 1} for these logits; got {k!r}")
     return softplus(logsumexp([x - row[k] for i, x in enumerate(row) if i != k]))
 
 
@@ -130,10 +129,10 @@ def _pairs(name: str, predictions: Any, targets: Any) -> list[tuple[Any, Any]]:
     ps, ts = _plain(predictions), _plain(targets)
     if not isinstance(ps, list) and not isinstance(ts, list):
         return [(ps, ts)]
-    if not isinstance(ps, list) or not isinstance(ts, list) or len(ps) != len(ts) or not ps:
-        raise ValueError(
-            f"{name}: expected one target for each prediction, got {short(targets)} for {short(predictions)}"
-        )
+    if not isinstance(ps, list) or not isinstance(ts, list) or not ps:
+        raise ValueError(f"{name}: expected one target for each prediction, got {short(ts)} for {short(ps)}")
+    if len(ps) != len(ts):
+        raise ValueError(f"{name}: expected one target for each prediction, got {len(ts)} for {len(ps)}")
     return [pair for p, t in zip(ps, ts, strict=True) for pair in _pairs(name, p, t)]
 
 

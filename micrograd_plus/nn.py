@@ -14,11 +14,15 @@ import random
 from abc import ABCMeta
 from collections.abc import Callable, Sequence
 from copy import copy
+from difflib import get_close_matches
+from inspect import Signature, signature
 from math import isfinite, nan, sqrt
 from reprlib import repr as short
+from types import FunctionType, MethodType
 from typing import Any, NamedTuple, TypeVar
+from warnings import warn
 
-from .draw import write
+from .draw import values_in, write
 from .functions import is_real
 from .rules import FUNCTIONS, RULES
 from .tape import ZERO
@@ -36,6 +40,11 @@ FORMAT = "parameters of micrograd_plus"  # the first words of a file of paramete
 class _Naming(ABCMeta):
     """What makes a module then labels its parameters; the outermost module does so last."""
 
+    @property
+    def __signature__(cls) -> Signature:  # for `help`, which would show that of __call__ here
+        own = signature(cls.__init__)  # type: ignore[misc]
+        return own.replace(parameters=list(own.parameters.values())[1:])
+
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         module = super().__call__(*args, **kwargs)
         for name, parameter in module.named_parameters():
@@ -45,6 +54,8 @@ class _Naming(ABCMeta):
 
 class Module(metaclass=_Naming):
     """A function with parameters; what derives from it says in `forward` what it makes of its inputs.
+
+    (What overrides `__call__` instead, as programs for micrograd do, works as well, but drawings know nothing of it.)
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -57,10 +68,15 @@ class Module(metaclass=_Naming):
     (21.0, {'slope': 2.0, 'offset': 1.0})
     """
 
+    def __init_subclass__(cls) -> None:
+        if vars(cls).get("__slots__"):
+            raise TypeError(f"{cls.__name__}: parameters are looked for among the attributes, leave __slots__ out")
+
     def __call__(self, *inputs: Any, **options: Any) -> Any:
+        inputs = tuple([x[:] if type(x) is list else list(x) if hasattr(x, "__next__") else x for x in inputs])
         result = self.forward(*inputs, **options)
         call = self, (inputs, options)  # for drawings: what was made on the way from these to the result
-        for y in result if type(result) in (list, tuple) else (result,):
+        for y in (result,) if type(result) is Value else result if type(result) is list else values_in(result):
             if type(y) is Value and y.x is not None:
                 calls = y.rule.calls
                 if not calls or all(module is not self for module, _ in calls):
@@ -182,25 +198,31 @@ class Module(metaclass=_Naming):
         write(path, json.dumps({"format": FORMAT, "module": repr(self), "parameters": state}, indent=1).encode())
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """Set the parameters' numbers to those in a file that `save` wrote; ValueError if it is anything else."""
+        """Set the parameters' numbers to those in a file that `save` wrote.
+
+        ValueError if it is anything else, or of a network of another shape; a warning if it is of one that is described
+        otherwise, as with another activation. OSError from the disk.
+        """
         with open(path, "rb") as file:
             content = file.read()
         try:
             document = json.loads(content)
         except (ValueError, RecursionError) as error:  # also of bytes that are no characters
             raise ValueError(f"{os.fspath(path)}: this is not JSON, or not all of it: {error}") from None
-        if not isinstance(document, dict) or document.get("format") != FORMAT:
+        if not isinstance(document, dict) or document.get("format") != FORMAT or "parameters" not in document:
             raise ValueError(f"{os.fspath(path)}: this is JSON, but no file that `save` wrote")
         try:
-            self.load_state_dict(document.get("parameters", {}))
+            self.load_state_dict(document["parameters"])
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)}, saved from {document.get('module')}: {error}") from None
+        if document.get("module") != repr(self):
+            warn(f"{os.fspath(path)} was saved from {document.get('module')}, and this is {self!r}", stacklevel=2)
 
     def bind(self: Self, parameters: Sequence[Any] | dict[str, Any]) -> Self:
         """The same network over other numbers, of any kind, which may stand for inputs of a transform.
 
         `parameters` is a list in the order of `parameters()`, or a dict by name as of `state_dict`; ValueError if it is
-        too long or too short, or has other names.
+        too long or too short, or has other names, or if an attribute is a function with parameters in its closure.
 
         >>> from micrograd_plus import grad
         >>> neuron = Neuron(2, activation="linear", seed=1)
@@ -214,7 +236,7 @@ class Module(metaclass=_Naming):
             _check_names(self, [name for name, _ in named], parameters)
             numbers = {parameter: parameters[name] for name, parameter in named}
         else:
-            mine = self.parameters()
+            mine, parameters = self.parameters(), list(parameters)
             if len(parameters) != len(mine):
                 raise ValueError(f"{self!r}: bind expected {len(mine)} parameters, got {len(parameters)}")
             numbers = dict(zip(mine, parameters, strict=True))
@@ -326,6 +348,7 @@ class MLP(Module):
         if not isinstance(widths, list | tuple) or not widths:
             raise ValueError(f"MLP: widths must be a list with the number of neurons of each layer, got {widths!r}")
         _chosen("activation", activation, ACTIVATIONS)  # of one layer alone, nobody else would look at it
+        _chosen("output_activation", output_activation, ACTIVATIONS)
         generator, last = _generator(seed), len(widths) - 1
         self.layers = [
             Layer(n, width, output_activation if i == last else activation, init=init, seed=generator)
@@ -392,7 +415,9 @@ def _chosen(what: str, given: Any, named: dict[str, Any]) -> tuple[str, Any]:
     if callable(given):
         return getattr(given, "__name__", ""), given
     if not isinstance(given, str) or given not in named:
-        raise ValueError(f"{what}: {given!r} is no function, and none of {', '.join(named)}")
+        near = get_close_matches(str(given).lower(), named)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(named)}"
+        raise ValueError(f"{what}: there is no {given!r}; {hint}")
     return given, named[given]
 
 
@@ -464,22 +489,29 @@ def gradient_report(model: Module) -> GradientReport:
 
     A layer is a module that is no neuron, with the parameters that are in no smaller one.
 
+    TypeError if `model` is no Module, ValueError if it was bound to plain numbers.
+
     >>> model = Layer(1, 2, "linear", init=lambda generator, inputs, outputs: 4.0)
     >>> (model([3.0])[0] ** 2).backward()
     >>> print(gradient_report(model))
     layer  parameters  mean |grad|  largest |grad|  zeros  |grad| / |weight|
                     4     2.40e+01        7.20e+01    50%           1.20e+01
     """
+    if not isinstance(model, Module):
+        raise TypeError(f"gradient_report: expected a Module, got {model!r}")
     layers: dict[Value, str] = {}
     for name, module in model.named_modules():
         if module is model or not isinstance(module, Neuron):
             layers |= dict.fromkeys(module.parameters(), name)  # a smaller module comes later, and takes its own
+    if not all(isinstance(parameter, Value) for parameter in layers):
+        raise ValueError(f"gradient_report: {model!r} was bound to numbers that have no gradients")
     report = GradientReport()
     for layer in dict.fromkeys(layers.values()):
         parameters = [parameter for parameter, name in layers.items() if name == layer]
         grads, sizes = [[abs(x) for x in xs] for xs in ([p.grad for p in parameters], [p.data for p in parameters])]
         ratio = sum(grads) / sum(sizes) if sum(sizes) else nan
-        row = len(grads), sum(grads) / len(grads), max(grads), grads.count(0.0) / len(grads), ratio
+        largest = max(grads) if sum(grads) == sum(grads) else nan
+        row = len(grads), sum(grads) / len(grads), largest, grads.count(0.0) / len(grads), ratio
         report.append(LayerGradients(layer, *row))
     return report
 
@@ -489,7 +521,7 @@ def gradient_report(model: Module) -> GradientReport:
 
 def _collect(tree: Any, kind: type, name: str, found: dict[int, tuple[str, Any]], seen: set[int]) -> None:
     """Add all Values or all Modules in a module to `found`, each with the name of its first place."""
-    if isinstance(tree, kind):
+    if isinstance(tree, kind) and (not isinstance(tree, Value) or tree.x is None):  # a stored result is no parameter
         found.setdefault(id(tree), (name, tree))
     if isinstance(tree, Module):
         if id(tree) in seen:
@@ -514,16 +546,25 @@ def _bound(tree: Any, numbers: dict[Value, Any], copies: dict[int, Any]) -> Any:
         if id(tree) not in copies:
             module = copies[id(tree)] = object.__new__(type(tree))
             for key, x in vars(tree).items():
-                module.__dict__[key] = x if key[0] == "_" else _bound(x, numbers, copies)
+                module.__dict__[key] = x if key == "_source" else _bound(x, numbers, copies)
             module.__dict__["_source"] = tree, numbers
         return copies[id(tree)]
-    if isinstance(tree, dict):
-        result = copy(tree)
-        result.update({key: _bound(x, numbers, copies) for key, x in tree.items()})
-        return result
-    if isinstance(tree, list | tuple):
-        items = [_bound(x, numbers, copies) for x in tree]
+    if isinstance(tree, dict | list | tuple):
+        keys = list(tree) if isinstance(tree, dict) else range(len(tree))
+        items = [_bound(tree[key], numbers, copies) for key in keys]
+        if all(item is tree[key] for key, item in zip(keys, items, strict=True)):
+            return tree  # there is no parameter in it
+        if isinstance(tree, dict):
+            result = copy(tree)
+            result.update(zip(keys, items, strict=True))
+            return result
         return tree._make(items) if hasattr(tree, "_make") else type(tree)(items)  # a namedtuple makes itself
+    if isinstance(tree, MethodType):
+        return MethodType(tree.__func__, _bound(tree.__self__, numbers, copies))
+    if isinstance(tree, FunctionType):
+        kept = [cell.cell_contents for cell in tree.__closure__ or ()]
+        if any(isinstance(x, Module) or (isinstance(x, Value) and x in numbers) for x in kept):
+            raise ValueError(f"bind: {tree.__qualname__} keeps the old parameters in its closure; make it a method")
     return tree_map(lambda x: _bound(x, numbers, copies), tree) if _is_array_of_objects(tree) else tree
 
 
@@ -545,9 +586,11 @@ def _numbers(inputs: Any, n: int, module: Module) -> list[Any]:
     """The inputs as a list of n numbers; one number stands for a list of one."""
     if hasattr(inputs, "tolist"):
         inputs = inputs.tolist()  # Python's floats are faster than NumPy's
-    numbers = list(inputs) if hasattr(inputs, "__iter__") else [inputs]
-    if len(numbers) != n:
-        raise ValueError(f"{module!r}: expected {n} numbers, got {len(numbers)}: {short(numbers)}")
+    numbers = inputs if type(inputs) is list else list(inputs) if hasattr(inputs, "__iter__") else [inputs]
+    if len(numbers) != n or hasattr(numbers[0], "__len__"):
+        several = any(isinstance(x, list | tuple) for x in numbers)
+        batch = "; for a batch write [model(x) for x in batch]" if several else ""
+        raise ValueError(f"{module!r}: expected {n} numbers, got {len(numbers)}: {short(numbers)}{batch}")
     return numbers
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from .functions import real
 from .nn import _generator, _positive
-from .tape import ZERO
+from .tape import ZERO, tape
 from .value import Value
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "clip_grad_norm", "fit"]
@@ -54,6 +54,9 @@ class Optimizer:
         self.clip_norm = None if clip_norm is None else _number(clip_norm, "clip_norm", POSITIVE)
         self.steps = 0
         self._memories = [(0.0,) * self.memory] * len(self.parameters)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.parameters)} parameters, lr={self.lr!r})"
 
     def update(self, number: float, gradient: float, lr: float, *memory: float) -> tuple[float, ...]:
         """The parameter's new number, and what is to be kept for it until the next step."""
@@ -268,6 +271,8 @@ def fit(
     """
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"fit: expected an optimizer, as SGD(model.parameters(), lr=0.1), got {optimizer!r}")
+    if not callable(model) or not callable(loss):
+        raise TypeError(f"fit: expected a model and a loss that can be called, got {model!r} and {loss!r}")
     pairs, epochs, generator = _pairs(data), _positive(epochs, "epochs"), _generator(seed)
     size = len(pairs) if batch_size is None else _positive(batch_size, "batch_size")
     steps = epochs * -(-len(pairs) // size)
@@ -304,6 +309,8 @@ def _backward(model: Any, batch: list[Any], loss: Any, optimizer: Optimizer, epo
             f"fit: the loss must be one Value, computed from what the model returns (without .data), got {value!r} "
             f"({type(value).__name__}), which does not depend on the parameters"
         )
+    if first and set(optimizer.parameters).isdisjoint(tape(value)):
+        raise ValueError("fit: the loss depends on none of the optimizer's parameters; was it made for another model?")
     if first or isfinite(value.data):
         optimizer.zero_grad()
         value.backward()
@@ -317,7 +324,7 @@ def _circumstances(optimizer: Optimizer, epoch: int, first: bool) -> str:
     where = f"at step {optimizer.steps}, in epoch {epoch} (both counted from 0)"
     if first:
         return f"{where}, the first step of this fit: look at the data, and at the initial parameters."
-    return f"{where}. {_largest(optimizer, 'In the step before')} Try a smaller lr, or clip_norm=1.0."
+    return f"{where}. {_largest(optimizer, 'In the step before')} Try a smaller lr, or an optimizer with clip_norm=1.0."
 
 
 def _largest(optimizer: Optimizer, where: str) -> str:

@@ -136,7 +136,7 @@ class Value:
         name = self.label or "v"
         raise TypeError(
             f"{self!r} cannot become a float without losing its gradient: "
-            f"write mg.sin({name}) instead of math.sin({name}), or {name}.data for the number alone"
+            f"write {name}.data for the number alone, or mg.sin({name}) instead of math.sin({name})"
         )
 
     __int__ = __complex__ = __float__

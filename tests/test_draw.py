@@ -511,7 +511,7 @@ def test_too_many_nodes_are_an_error_that_says_how_many_there_are(loss):
         draw_dot(loss, max_nodes=10)
     assert str(error.value) == (
         "draw_dot: 11 nodes are more than max_nodes=10: pass max_nodes=11 to draw them all, "
-        "or draw a part, from a Value inside the expression"
+        "or draw a part, from a Value inside the expression, or one sample, or a network folded, as by fold='Layer'"
     )
     assert len(boxes(draw_dot(loss, max_nodes=11))) == 11
 
@@ -641,7 +641,7 @@ def test_an_unknown_module_is_an_error_that_says_which_there_are(option):
             draw_dot(mlp(), **{option: ["MLP", name]})
         assert str(error.value) == f"draw_dot: {option}={name!r}, but the modules of this graph are {there}"
     with pytest.raises(
-        ValueError, match=r"Layer, MLP, Neuron, layers\.0, layers\.0\.neurons\.0, .*, layers\.0\.neurons\.9, \.\.\.$"
+        ValueError, match=r"Layer, MLP, Neuron, layers\.0, layers\.0\.neurons\.0, .*, layers\.0\.neurons\.7, \.\.\.$"
     ):
         draw_dot(MLP(1, [16, 16, 1])(Value(1.0)), **{option: "x"})
     with pytest.raises(ValueError, match="='Layer', but nothing in this graph was made by a module"):
@@ -921,7 +921,10 @@ def test_several_results_of_a_folded_module_have_a_row_and_a_colour_each():
 def test_arrows_leave_a_folded_module_where_their_numbers_stand(rankdir, axis):
     svg = draw_dot(mlp(), fold="layers.0", rankdir=rankdir).pipe("svg")
     name, group = next((name, group) for name, group in parts(svg, "node") if "layers.0" in lines(group))
-    places = {text.text: (float(text.get("x")), float(text.get("y"))) for text in group.iter(f"{SVG}text")}
+    places = {
+        text.text.strip("\N{NO-BREAK SPACE}"): (float(text.get("x")), float(text.get("y")))
+        for text in group.iter(f"{SVG}text")
+    }
     numbers = [places[number][axis] for number in ("-0.3661", "-0.3541", "0.7967")]
     starts = []
     for title, edge in parts(svg, "edge"):
@@ -951,6 +954,15 @@ def test_samples_that_are_plain_numbers_are_calls_of_their_own():
     assert [texts.count("·") for _, texts in nodes.values() if texts[0] == "Layer"] == [2, 2, 2, 2]
 
 
+def test_calls_with_equal_numbers_are_nodes_of_their_own():
+    layer = Layer(1, 2, "tanh", seed=1)
+    x = Value(0.5, label="x")
+    loss = mg.sum([*layer(x), *layer(x), *layer(0.5), *layer(0.5)])
+    loss.backward()
+    nodes, _ = check_folded(loss, fold="Layer")
+    assert [texts.count("·") for _, texts in nodes.values() if texts[0] == "Layer"] == [2, 2, 2, 2]
+
+
 def test_a_recurrence_of_a_folded_module_is_a_chain():
     cell = Neuron(2, "tanh", seed=1)
     h = Value(0.1, label="h")
@@ -974,6 +986,19 @@ def test_a_parameter_that_is_also_used_outside_of_its_folded_module_is_drawn():
         assert len([title for title in titles if re.fullmatch(r"neurons\.\d\.weights\.\d", title)]) == 4
         assert not any("bias" in title for title in titles)
         assert len([texts for _, texts in nodes.values() if "parameters" in texts[1 % len(texts)]]) == count
+
+
+def test_a_parameter_drawn_beside_its_folded_module_has_no_frame_of_that():
+    neuron = Neuron(1)
+    loss = neuron(Value(1.0)) + neuron.bias * neuron.bias
+    assert framed(loss, groups=True, fold="Neuron").keys() == {()}
+
+
+def test_a_parameter_that_is_a_root_is_drawn_though_its_module_is_folded():
+    line = Line()
+    nodes, arrows = read(draw_dot([line(Value(1.0, label="x")), line.slope], fold="Line"))
+    assert sorted(texts[0] for _, texts in nodes.values()) == ["Line", "slope", "x"]
+    assert len(arrows) == 2
 
 
 def test_a_parameter_of_two_folded_modules_is_drawn_between_them():
@@ -1023,7 +1048,7 @@ def test_a_parameter_that_was_made_of_an_earlier_result_makes_no_cycle():
     loss.backward()
     nodes, _ = check_folded(loss, fold="Fast")
     titles = [texts[0] for _, texts in nodes.values()]
-    assert (titles.count("Fast"), titles.count("sin(·)")) == (3, 2)
+    assert (titles.count("Fast"), titles.count("sin(·)")) == (3, 0)
 
 
 def test_a_network_bound_to_results_is_folded_without_these():
@@ -1420,3 +1445,34 @@ def test_the_script_writes_the_pictures_and_their_sources(tmp_path):
 def test_a_format_that_cannot_write_a_number_is_named(loss, number):
     with pytest.raises(ValueError, match=rf"draw_dot: number={re.escape(repr(number))} cannot write "):
         draw_dot(loss, number=number)
+
+
+@pytest.mark.parametrize("given", [iter, lambda xs: (x for x in xs), tuple, lambda xs: {"xs": xs}])
+def test_what_a_folded_module_is_given_may_be_in_an_iterator_a_tuple_or_a_dict(given):
+    class Total(Module):
+        def __init__(self):
+            self.weight = Value(2.0)
+
+        def forward(self, xs):
+            return {"total": self.weight * mg.sum(xs["xs"] if isinstance(xs, dict) else xs)}
+
+    x = Value(3.0, label="x")
+    y = Total()(given([x * 1.0]))["total"]
+    y.backward()
+    nodes, _ = check_folded(y, fold="Total")
+    assert [texts[0] for _, texts in nodes.values()] == ["x", "x * 1.0", "1.0", "Total"]
+
+
+def test_a_list_that_is_changed_after_the_call_still_says_what_was_given():
+    cell, buffer = Neuron(1, "tanh", seed=1), [Value(0.5, label="h")]
+    for _ in range(3):
+        buffer[0] = cell(buffer)
+    buffer[0].backward()
+    nodes, _ = check_folded(buffer[0], fold="Neuron")
+    assert [texts[0] for _, texts in nodes.values()] == ["h", "Neuron", "Neuron", "Neuron"]
+
+
+def test_a_picture_named_by_its_ending_is_the_picture_and_not_its_source(tmp_path, loss):
+    written = draw_dot(loss).render(tmp_path / "graph.svg")
+    assert written == str(tmp_path / "graph.svg")
+    assert b"<svg" in (tmp_path / "graph.svg").read_bytes()

@@ -505,7 +505,8 @@ def test_a_loss_that_explodes_is_stopped_with_the_step_and_the_parameter_of_the_
     assert abs(line.w.grad) > abs(line.b.grad)
     assert str(caught.value) == (
         "fit: the loss is inf at step 3, in epoch 1 (both counted from 0). In the step before, the largest gradient "
-        f"was that of w: {line.w.grad!r}; its number is {line.w.data!r}. Try a smaller lr, or clip_norm=1.0."
+        f"was that of w: {line.w.grad!r}; its number is {line.w.data!r}. "
+        "Try a smaller lr, or an optimizer with clip_norm=1.0."
     )
     w, b = Value(free.w.data), Value(free.b.data)  # the third step, by hand, and no fourth
     x = line.asked[2]
@@ -558,7 +559,7 @@ def test_what_the_loss_raises_later_has_a_note_with_the_step_and_the_largest_gra
     trained(free, steep, lr=100.0, data=[(1.0, 0.0), (2.0, 0.0)])
     assert caught.value.__notes__ == [
         "This was at step 1, in epoch 1 (both counted from 0). In the step before, the largest gradient was that of w: "
-        f"{free.w.grad!r}; its number is {free.w.data!r}. Try a smaller lr, or clip_norm=1.0."
+        f"{free.w.grad!r}; its number is {free.w.data!r}. Try a smaller lr, or an optimizer with clip_norm=1.0."
     ]
     assert line.numbers() == free.numbers()
 
@@ -639,3 +640,19 @@ def test_there_is_no_bar_where_none_is_wanted_or_tqdm_is_not_installed(capsys, m
 def test_tqdm_is_not_imported_before_it_is_needed():
     program = "import sys, micrograd_plus.optim; sys.exit('tqdm' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_an_optimizer_made_for_another_model_is_an_error_at_once():
+    old, new = MLP(1, [1], seed=1), MLP(1, [1], seed=2)
+    optimizer = SGD(old.parameters(), lr=0.1)
+    with pytest.raises(
+        ValueError, match="depends on none of the optimizer's parameters; was it made for another model"
+    ):
+        fit(new, [(0.5, 1.0)], mse, optimizer, progress=False)
+    assert optimizer.steps == 0
+
+
+def test_fit_wants_a_loss_that_can_be_called():
+    model = MLP(1, [1], seed=1)
+    with pytest.raises(TypeError, match=r"a loss that can be called, got .* and 'mse'"):
+        fit(model, [(0.5, 1.0)], "mse", SGD(model.parameters(), lr=0.1), progress=False)

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/gradient_cost.py
 
-prints the table of docs/backpropagation.md, in Markdown; it takes about a minute. A unit is the time in which the same
+prints the table of docs/backpropagation.md, in Markdown; it takes three minutes. A unit is the time in which the same
 network runs on plain Values. For each size all ways take turns, and the medians of the rounds are compared.
 """
 

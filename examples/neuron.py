@@ -29,6 +29,8 @@ def main():
         total.backward()
         if step % 40 == 0:
             print(f"step {step:3}   loss {total:.4f}   " + "   ".join(f"{p.label} = {p:.3f}" for p in parameters))
+        if step == STEPS:
+            break
         for p in parameters:
             p.data -= RATE * p.grad
 

@@ -291,7 +291,7 @@ def test_a_network_is_shown_as_that_line_by_hypothesis():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"activations": ["tahn"]}, "activation: 'tahn' is no function"),
+        ({"activations": ["tahn"]}, "activation: there is no 'tahn'"),
         ({"activations": "tanh"}, "networks: activations is a list of names or functions, one at least, got 'tanh'"),
         ({"activations": []}, "networks: activations is a list of names or functions, one at least"),
         ({"inputs": 0}, "networks: inputs must be a whole number from 1 up, got 0"),

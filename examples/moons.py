@@ -34,9 +34,12 @@ def main(epochs=EPOCHS, seed=SEED, picture=PICTURE):
 
     losses, networks, generator = [], {0: plain(model)}, Random(seed)
     early = max(1, epochs // 6)
-    for more in (early, epochs - early):  # with a stop, to see what it knows by then
-        losses += fit(model, data, binary_cross_entropy, optimizer, more, BATCH, generator)
-        networks[len(losses)] = plain(model)
+    for end in (early, epochs):  # with a stop, to see what it knows by then
+        if len(losses) < end:
+            losses += fit(model, data, binary_cross_entropy, optimizer, end - len(losses), BATCH, generator)
+            networks[len(losses)] = plain(model)
+        if len(losses) < end:
+            break  # by Ctrl-C
 
     print(f"epoch    loss   right of the {len(data)} points   right of {len(new)} new points")
     for epoch, network in networks.items():
@@ -58,7 +61,7 @@ def accuracy(network, data):
 
 
 def draw(networks, data, losses, picture):
-    _, early, last = networks
+    early, last = sorted(networks)[1], max(networks)
     xs, ys = [-1.6 + 0.04 * i for i in range(106)], [-1.1 + 0.04 * i for i in range(69)]
     chances = {epoch: [[sigmoid(networks[epoch]([x, y])) for x in xs] for y in ys] for epoch in (early, last)}
     font = {"font.family": "sans-serif", "font.size": 15, "svg.fonttype": "none", "svg.hashsalt": "moons"}

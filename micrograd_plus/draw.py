@@ -282,31 +282,60 @@ def _frames(graph: Any, boxes: list[_Box]) -> dict[tuple[_Module, ...], Any]:
 
 def _boxes(roots: Sequence[Value], groups: Any, fold: Any) -> list[_Box]:
     """What is drawn, in the order of the tape."""
-    nodes, ends = tape(*roots), set(roots)
+    nodes = tape(*roots)
     if not groups and not fold:
         return [_Box(node, operands(node), (), None) for node in nodes]
     calls = _calls(nodes)
     modules = list(dict.fromkeys([call.module for call in calls]))
     framed, folded = _chosen(modules, groups, "groups"), _chosen(modules, fold, "fold")
     framed = [module for module in framed if module not in folded]
-    home: dict[Value, _Call] = {}  # by Value, the outermost folded call that it was made in
-    for call in sorted(calls, key=lambda call: len(call.made)):
-        if call.module in folded:
-            home |= dict.fromkeys(call.made, call)
+    home, seen = _homes(nodes, set(roots), [call for call in calls if call.module in folded])
+    inputs = _inputs(nodes, home, seen)
+    boxes: dict[Any, _Box] = {}
+    nests: dict[Any, tuple[_Module, ...]] = {}
+    for node in [node for node in nodes if node in seen]:
+        if node not in home:
+            boxes[node] = _Box(node, operands(node), _nest(node, framed, nests), None)
+            continue
+        # What depends on the same results of others is one box: so it cannot be one end of a cycle.
+        key = home[node], frozenset([x for x, _ in inputs[node] if x.x is not None])
+        if key in boxes:
+            boxes[key].values.append(node)
+            boxes[key].inputs = list((dict(boxes[key].inputs) | dict(inputs[node])).items())
+        else:
+            module = home[node].module
+            nest = (*_nest(node, [*framed, module], nests), module)
+            boxes[key] = _Box(node, inputs[node], nest[: nest.index(module)], module)
+    return list(boxes.values())
+
+
+def _homes(nodes: list[Value], roots: set[Value], folded: list[_Call]) -> tuple[dict[Value, _Call], set[Value]]:
+    """The outermost of the folded calls that each Value was made in, if one is, and the Values that are seen.
+
+    Of a call one sees what is used outside. A parameter is inside as long as no other module uses it.
+    """
+    home: dict[Value, _Call] = {}
+    for call in sorted(folded, key=lambda call: len(call.made)):
+        home |= dict.fromkeys(call.made, call)
     users: dict[Value, list[_Call | None]] = {node: [] for node in nodes}
     for user in nodes:
         for x, partial in operands(user):
             if partial is not None:
                 users[x].append(home.get(user))
-    # Of a folded call one sees what is used outside. A parameter is inside as long as no other module uses it.
-    seen = {*ends, *[node for node in nodes if any(call is not home.get(node) for call in users[node])]}
+    seen = {*roots, *[node for node in nodes if any(call is not home.get(node) for call in users[node])]}
     for node, call in list(home.items()):
-        if node.x is None and node not in ends and all(user and user.module is call.module for user in users[node]):
+        if node.x is None and node not in roots and all(user and user.module is call.module for user in users[node]):
             seen.discard(node)
         elif node.x is None or node in call.module.parameters:  # a parameter may have been computed
             del home[node]
-    seen |= {node for node in nodes if node not in home}
-    # The rest is passed over, by a backward sweep from each result as far as to what is seen.
+    return home, seen.union([node for node in nodes if node not in home])
+
+
+def _inputs(nodes: list[Value], home: dict[Value, _Call], seen: set[Value]) -> dict[Value, list[tuple[Any, Any]]]:
+    """What each seen result of a folded call is made of, with the derivatives, where the rest is passed over.
+
+    It takes one backward sweep for all, from each result as far as to what is seen.
+    """
     slopes: dict[Value, dict[Value, float]] = {node: {} for node in nodes}
     for node in reversed(nodes):
         for result, slope in ({node: 1.0} if node in seen else slopes[node]).items():
@@ -314,26 +343,10 @@ def _boxes(roots: Sequence[Value], groups: Any, fold: Any) -> list[_Box]:
                 if partial is not None:
                     slopes[x][result] = slopes[x].get(result, 0.0) + chained(slope, bottom(partial))
     inputs: dict[Value, list[tuple[Any, Any]]] = {node: [] for node in seen}
-    for x in nodes:
-        if x in seen:
-            for result, slope in slopes[x].items():
-                inputs[result].append((x, slope))
-    boxes: dict[Any, _Box] = {}
-    nests: dict[Any, tuple[_Module, ...]] = {}
-    for node in nodes:
-        if node in seen and node not in home:
-            boxes[node] = _Box(node, operands(node), _nest(node, framed, nests), None)
-        elif node in seen:
-            # What depends on the same results of others is one box: so it cannot be one end of a cycle.
-            key = home[node], frozenset([x for x, _ in inputs[node] if x.x is not None])
-            if key in boxes:
-                boxes[key].values.append(node)
-                boxes[key].inputs = list((dict(boxes[key].inputs) | dict(inputs[node])).items())
-            else:
-                module = home[node].module
-                nest = (*_nest(node, [*framed, module], nests), module)
-                boxes[key] = _Box(node, inputs[node], nest[: nest.index(module)], module)
-    return list(boxes.values())
+    for x in [x for x in nodes if x in seen]:
+        for result, slope in slopes[x].items():
+            inputs[result].append((x, slope))
+    return inputs
 
 
 def values_in(tree: Any) -> Iterator[Value]:

@@ -371,7 +371,9 @@ def _calls(nodes: list[Value]) -> list[_Call]:
             module, inputs = call
             if id(module) not in modules:
                 modules[id(module)] = _Module(module, len(modules))
-            calls.setdefault(id(call), _Call(modules[id(module)], inputs)).results.append(node)
+            if id(call) not in calls:
+                calls[id(call)] = _Call(modules[id(module)], inputs)
+            calls[id(call)].results.append(node)
     for found in calls.values():
         found.find()
     return list(calls.values())

@@ -70,8 +70,8 @@ def hinge(scores: Any, targets: Any) -> Any:
 def binary_cross_entropy(logits: Any, targets: Any) -> Any:
     """The mean of -t log(p) - (1 - t) log(1 - p), where p is sigmoid(logit) and the target t is between 0 and 1.
 
-    The sigmoid is in here: the network's output is to be linear.
-    ValueError as of `mse`, or if a target is not between 0 and 1.
+    The sigmoid is in here: the network's output is to be linear. ValueError as of `mse`, or if a target is not between
+    0 and 1.
 
     >>> binary_cross_entropy([0.0, 1e4], [1, 1])
     0.34657359027997264

@@ -68,7 +68,8 @@ class Module(metaclass=_Naming):
     (21.0, {'slope': 2.0, 'offset': 1.0})
     """
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
         if vars(cls).get("__slots__"):
             raise TypeError(f"{cls.__name__}: parameters are looked for among the attributes, leave __slots__ out")
 

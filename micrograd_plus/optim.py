@@ -198,16 +198,9 @@ class AdamW(Adam):
     """
 
     def __init__(
-        self,
-        parameters: Iterable[Value],
-        lr: Rate = 1e-3,
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.01,
-        clip_norm: float | None = None,
+        self, parameters: Iterable[Value], lr: Rate = 1e-3, *, weight_decay: float = 0.01, **options: Any
     ) -> None:
-        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay, clip_norm=clip_norm)
+        super().__init__(parameters, lr, weight_decay=weight_decay, **options)
 
     def update(self, number: float, gradient: float, lr: float, *memory: float) -> tuple[float, ...]:
         return self._moved(number * (1.0 - lr * self.weight_decay), gradient, lr, *memory)

@@ -1423,7 +1423,7 @@ def test_the_plots_of_the_docs_say_what_the_code_draws(name):
     committed, drawn = (DOCS / "images" / f"{name}.svg").read_bytes(), make_pictures.PLOTS[name]()
     texts = re.findall(rb">([^<\n]+)</text>", committed)
     assert texts == re.findall(rb">([^<\n]+)</text>", drawn)
-    assert texts
+    assert {"step-size": b"one-sided", "gradient-cost": b"reverse mode, once for all"}[name] in texts
     assert committed.count(b"<path") == drawn.count(b"<path")
 
 
@@ -1476,3 +1476,12 @@ def test_a_picture_named_by_its_ending_is_the_picture_and_not_its_source(tmp_pat
     written = draw_dot(loss).render(tmp_path / "graph.svg")
     assert written == str(tmp_path / "graph.svg")
     assert b"<svg" in (tmp_path / "graph.svg").read_bytes()
+
+
+def test_a_file_that_is_written_anew_keeps_its_permissions(tmp_path):
+    path = tmp_path / "private.json"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    write(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -1267,6 +1267,25 @@ def test_a_report_can_be_drawn_also_when_there_is_nothing_to_see():
     gradient_report(model).plot().canvas.draw()
 
 
+def test_a_report_needs_a_module_and_gradients():
+    with pytest.raises(TypeError, match=r"gradient_report: expected a Module, got Value\(data=1\.0"):
+        gradient_report(Value(1.0))
+    with pytest.raises(ValueError, match=r"Neuron\(1, 'relu'\) was bound to numbers that have no gradients"):
+        gradient_report(Neuron(1).bind([1.0, 2.0]))
+
+
+def test_other_bases_of_a_module_are_told_of_its_subclasses():
+    class Registry:
+        def __init_subclass__(cls, *, title="", **options):
+            super().__init_subclass__(**options)
+            cls.title = title
+
+    class Titled(Module, Registry, title="a line"):
+        pass
+
+    assert Titled.title == "a line"
+
+
 def _modules(y):
     """The modules whose result a Value is."""
     return tuple(module for module, _ in y.rule.calls)

@@ -656,3 +656,7 @@ def test_fit_wants_a_loss_that_can_be_called():
     model = MLP(1, [1], seed=1)
     with pytest.raises(TypeError, match=r"a loss that can be called, got .* and 'mse'"):
         fit(model, [(0.5, 1.0)], "mse", SGD(model.parameters(), lr=0.1), progress=False)
+
+
+def test_an_optimizer_shows_how_many_parameters_and_which_rate_it_has():
+    assert repr(AdamW(MLP(2, [3, 1]).parameters(), lr=0.25)) == "AdamW(13 parameters, lr=0.25)"

@@ -49,6 +49,15 @@ def real(x: Any, name: str) -> float:
         raise OverflowError(f"{name}: the {type(x).__name__} is too large for a float") from None
 
 
+def number(x: Any, name: str) -> Any:
+    """`x` itself if it is a number that does its own operations, as a Value does; else as `real`.
+
+    >>> number(1, "w")
+    1.0
+    """
+    return x if hasattr(x, "operate") else real(x, name)
+
+
 def _is_complex(x: Any) -> bool:
     return isinstance(x, complex) or getattr(getattr(x, "dtype", None), "kind", "") == "c"
 

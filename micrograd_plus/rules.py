@@ -36,32 +36,29 @@ if TYPE_CHECKING:
 class Rule:
     """An operation: its name, its template, and `partials`, from the operands' numbers to the value and the slopes.
 
-    `notation` is how people write it, `numpy` what NumPy calls it. What only some Values have is kept with their rule,
-    so that the others need no room for it: a `label`, and the `calls` of modules of a network whose result a Value is.
+    `notation` is how people write it, `numpy` what NumPy calls it, and `sequences` how many sequences of numbers it takes,
+    0 if it takes one number or two. What only some Values have is kept with their rule, so that the others need no room
+    for it: a `label`, and the `calls` of modules of a network whose result a Value is.
+
+    >>> RULES["dot"].sequences, RULES["sin"].sequences
+    (2, 0)
     """
 
-    __slots__ = ("calls", "label", "name", "notation", "numpy", "partials", "template")
+    __slots__ = ("calls", "label", "name", "notation", "numpy", "partials", "sequences", "template")
 
     def __init__(self, name: str, template: str, partials: Function, *, numpy: str = "", notation: str = "") -> None:
         self.name, self.template, self.partials = name, template, partials
         self.numpy, self.notation = numpy, notation or template
+        self.sequences = template.count("[{x}]") + template.count("[{y}]")
         self.label = ""
         self.calls: tuple[Any, ...] = ()
-
-    @property
-    def sequences(self) -> int:
-        """How many sequences of numbers the operation takes; 0 if it takes one number or two.
-
-        >>> RULES["dot"].sequences, RULES["sin"].sequences
-        (2, 0)
-        """
-        return self.template.count("[{x}]") + self.template.count("[{y}]")
 
     def marked(self, label: str, calls: tuple[Any, ...]) -> Rule:
         """The same rule, for a Value of that label that is the result of these calls, the innermost one first."""
         rule = object.__new__(Rule)
         rule.name, rule.template, rule.partials = self.name, self.template, self.partials
-        rule.notation, rule.numpy, rule.label, rule.calls = self.notation, self.numpy, label, calls
+        rule.notation, rule.numpy, rule.sequences = self.notation, self.numpy, self.sequences
+        rule.label, rule.calls = label, calls
         return rule
 
     def text(self, operands: list[str]) -> str:
@@ -97,7 +94,7 @@ class Rule:
 
 
 def _fill(template: str, operands: list[str]) -> str:
-    return template.format(**dict(zip("xy", operands, strict=False)))
+    return template.format(x=operands[0], y=operands[-1]) if operands else template
 
 
 RULES: dict[str, Rule] = {}

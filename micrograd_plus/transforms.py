@@ -15,7 +15,7 @@ from _thread import allocate_lock
 from itertools import count
 from math import inf
 
-from .functions import real
+from .functions import number
 from .tape import ZERO, sweep
 from .value import Dual, Value, variable
 
@@ -44,8 +44,8 @@ def derivative(f: Function, n: int = 1) -> Function:
         return f
 
     def slope(x: Any) -> Any:
-        value, tangent = jvp(f, (_number(x, "derivative: the argument"),), (1.0,))
-        _number(value, f"derivative: the result of {_name(f)}")
+        value, tangent = jvp(f, (number(x, "derivative: the argument"),), (1.0,))
+        number(value, f"derivative: the result of {_name(f)}")
         return tangent
 
     return derivative(_named(f, slope), n - 1)
@@ -75,7 +75,7 @@ def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
     def both(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         inner, primals = _restrict(f, argnums, args, kwargs)
         value, pullback = vjp(inner, *primals)
-        _number(value, f"grad: the result of {_name(f)} (for more numbers than one there is jacobian)")
+        number(value, f"grad: the result of {_name(f)} (for more numbers than one there is jacobian)")
         gradients = pullback(1.0)
         return value, gradients if isinstance(argnums, tuple) else gradients[0]
 
@@ -98,8 +98,8 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     level = next(_levels)
 
     def dual(x: Any, tangent: Any) -> Value:
-        value = variable(_number(x, "jvp: a primal"), level, Dual)
-        value.tangent = _number(tangent, "jvp: a tangent")
+        value = variable(number(x, "jvp: a primal"), level, Dual)
+        value.tangent = number(tangent, "jvp: a tangent")
         return value
 
     inputs = tree_map(dual, tuple(primals), tuple(tangents), what="jvp: primals and tangents")
@@ -120,7 +120,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     ([10.0, 7.0], (15.0, 12.0))
     """
     level = next(_levels)
-    inputs = tree_map(lambda x: variable(_number(x, "an argument"), level), primals)
+    inputs = tree_map(lambda x: variable(number(x, "an argument"), level), primals)
     result = _run(f, inputs, level)
     lock = allocate_lock()  # two threads may pull back at once, and the gradients pass through the nodes
 
@@ -128,7 +128,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
         roots: list[tuple[Any, Any]] = []
 
         def root(y: Any, cotangent: Any) -> None:
-            roots.append((y, _number(cotangent, "vjp: a cotangent")))
+            roots.append((y, number(cotangent, "vjp: a cotangent")))
 
         tree_map(root, result, cotangents, what="vjp: value and cotangents")
         with lock:
@@ -284,7 +284,7 @@ def _run(f: Function, inputs: Any, level: int) -> Any:
     _live.add(level)
     try:
         result = f(*tree_map(lambda x: x, inputs))  # a copy, as f may change the structures it is given
-        return tree_map(lambda y: _number(_settle(y, level), name), result)
+        return tree_map(lambda y: number(_settle(y, level), name), result)
     finally:
         _live.remove(level)
 
@@ -300,15 +300,11 @@ def _is_at(y: Any, level: int) -> bool:
     return isinstance(y, Value) and y.level == level
 
 
-def _number(x: Any, name: str) -> Any:
-    return x if isinstance(x, Value) else real(x, name)
-
-
 def _name(f: Any) -> str:
     return getattr(f, "__name__", repr(f))
 
 
 def _named(f: Any, function: Any) -> Function:
     """`function`, under the name of `f`, for messages."""
-    function.__name__ = _name(f)
+    function.__name__, function.__wrapped__ = _name(f), f
     return function  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ respect to every number. The numbers themselves may be Values, of an outer level
 from __future__ import annotations
 
 from . import tape
-from .functions import chained, is_real, real
+from .functions import chained, is_real, number, real
 from .rules import FUNCTIONS, RULES, Rule
 from .tape import ZERO
 
@@ -67,6 +67,8 @@ class Value:
         if not isinstance(label, str):
             raise TypeError(f"label: expected a string, got {label!r} ({type(label).__name__})")
         self.rule = self.rule.marked(label, self.rule.calls)
+        if hasattr(symbol := bottom(self.data), "operate"):
+            symbol.label = label  # a program that is being recorded tells the same names
 
     def backward(self, grad: Any = 1.0) -> None:
         """Reverse mode: add the derivatives of this Value, times `grad`, to the `grad` of all it was made of.
@@ -81,6 +83,8 @@ class Value:
         """
         if self.level:
             raise TypeError(f"{self!r}.backward(): inside of a transform there are vjp and grad for that")
+        if hasattr(bottom(self.data), "operate"):
+            raise TypeError(f"{self!r}.backward(): inside of jit there are vjp and grad for that")
         tape.sweep([(self, real(grad, "backward"))])
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Value:
@@ -201,7 +205,7 @@ def _operate(rule: Rule, operands: tuple[Any, ...]) -> Value:
         if isinstance(x, Value) and (top is None or x.level > top.level):
             top = x
     level = top.level
-    operands = tuple([x if isinstance(x, Value) else real(x, rule.name) for x in operands])
+    operands = tuple([number(x, rule.name) for x in operands])
     numbers = [x.data if isinstance(x, Value) and x.level == level else x for x in operands]
     try:
         data, *partials = rule.partials(*numbers)
@@ -297,7 +301,7 @@ def _binary(rule: Rule) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any],
 
 def _is_number(x: Any, rule: Rule, operands: tuple[Any, Any]) -> bool:
     """Whether `x` can be an operand; False if not, but it may know what to do with a Value, as an array does."""
-    if isinstance(x, Value) or is_real(x):
+    if hasattr(x, "operate") or is_real(x):
         return True
     if hasattr(x, "__radd__") and not isinstance(x, complex):
         return False

@@ -8,12 +8,12 @@ where a probability would be rounded to 0 or to 1.
 
 from __future__ import annotations
 
+from math import inf, nan
 from reprlib import repr as short
 from typing import Any
 
 from .functions import logsumexp, mean, where
 from .rules import relu, softplus
-from .value import Value
 
 __all__ = ["binary_cross_entropy", "cross_entropy", "hinge", "huber", "mae", "mse"]
 
@@ -62,7 +62,7 @@ def hinge(scores: Any, targets: Any) -> Any:
     """
     pairs = _pairs("hinge", scores, targets)
     for _, t in pairs:
-        if not isinstance(t, Value) and t not in (-1, 1):
+        if not hasattr(t, "operate") and t not in (-1, 1):
             raise ValueError(f"hinge: a target must be 1 or -1, got {t!r}; of 0 and 1, 2 * t - 1 makes these")
     return _mean([relu(1.0 - t * score) for score, t in pairs])
 
@@ -78,13 +78,13 @@ def binary_cross_entropy(logits: Any, targets: Any) -> Any:
     """
     pairs = _pairs("binary_cross_entropy", logits, targets)
     for _, t in pairs:
-        if not isinstance(t, Value) and not 0.0 <= t <= 1.0:
+        if not hasattr(t, "operate") and not 0.0 <= t <= 1.0:
             raise ValueError(f"binary_cross_entropy: a target must be between 0 and 1, got {t!r}")
     return _mean([_negative_log_likelihood(z, t) for z, t in pairs])
 
 
 def _negative_log_likelihood(z: Any, t: Any) -> Any:
-    if not isinstance(t, Value) and t in (0, 1):
+    if not hasattr(t, "operate") and t in (0, 1):
         return softplus(-z if t else z)  # -log(sigmoid(z)) is softplus(-z)
     return t * softplus(-z) + (1.0 - t) * softplus(z)
 
@@ -115,6 +115,11 @@ def _cross_entropy(row: Any, k: Any) -> Any:
     """-log(softmax(row)[k]): how far the others are ahead of number k."""
     if not isinstance(row, list) or len(row) < 2:
         raise ValueError(f"cross_entropy: expected two logits or more, got {short(row)} (or binary_cross_entropy)")
+    if hasattr(k, "operate"):  # not known yet, as a program is being made: of no class, the loss will be nan
+        right = nan
+        for i, x in enumerate(row):
+            right = where(k == i, x, right)
+        return softplus(logsumexp([where(k == i, -inf, x - right) for i, x in enumerate(row)]))
     if isinstance(k, bool) or not hasattr(k, "__index__") or not 0 <= k < len(row):
         raise ValueError(f"cross_entropy: a class is a whole number, 0 to {len(row) - 1} for these logits; got {k!r}")
     return softplus(logsumexp([x - row[k] for i, x in enumerate(row) if i != k]))

@@ -1,0 +1,546 @@
+"""jit: compiled programs say what the eager ones say, to the last bit, and are fit to be read."""
+
+import math
+import re
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import micrograd_plus as mg
+from micrograd_plus import (
+    Value,
+    derivative,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jit,
+    jvp,
+    losses,
+    printing,
+    value_and_grad,
+    vjp,
+)
+from micrograd_plus.losses import mse
+from micrograd_plus.nn import MLP
+from micrograd_plus.testing.strategies import expressions, networks, points
+from micrograd_plus.transforms import tree_leaves
+
+
+def same(a, b):
+    """Equal to the last bit, but for the sign of a zero; nan is equal to nan."""
+    if isinstance(a, list | tuple):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
+    return a == b or (math.isnan(a) and math.isnan(b))
+
+
+# The same numbers -----------------------------------------------------------------------------------------------------
+
+
+@given(st.data())
+def test_values_and_gradients_of_random_expressions_are_those_of_eager(data):
+    f = data.draw(expressions())
+    argnums = tuple(range(len(f.variables)))
+    program = jit(value_and_grad(f, argnums))
+    for _ in range(2):
+        point = data.draw(points(f))
+        assert same(program(*point), value_and_grad(f, argnums)(*point)), program.source
+
+
+@given(st.data())
+def test_values_and_gradients_with_kinks_and_jumps_are_those_of_eager(data):
+    f = data.draw(expressions(smooth=False))
+    argnums = tuple(range(len(f.variables)))
+    program = jit(value_and_grad(f, argnums))
+    for point in (f.point, data.draw(points(f))):
+        assert same(program(*point), value_and_grad(f, argnums)(*point)), program.source
+
+
+@given(st.data())
+def test_hessians_of_random_expressions_are_those_of_eager(data):
+    f = data.draw(expressions())
+
+    def packed(xs):
+        return f(*xs)
+
+    point = list(f.point)
+    compiled, eager = jit(hessian(packed))(point), hessian(packed)(point)
+    # Where an operation's rule chooses, eager adds up in an order that depends on the choice.
+    largest = max([abs(x) for x in tree_leaves(eager) if math.isfinite(x)], default=0.0)
+    for a, b in zip(tree_leaves(compiled), tree_leaves(eager), strict=True):
+        assert same(a, b) or abs(a - b) <= 1e-12 * max(largest, 1.0), compiled
+
+
+@given(st.data())
+def test_gradients_of_random_networks_are_those_of_eager(data):
+    model = data.draw(networks(outputs=1))
+    x = data.draw(points(model))
+    numbers = [p.data for p in model.parameters()]
+
+    def loss(parameters):
+        return mse(model.bind(parameters)(x), 0.5)
+
+    assert same(jit(value_and_grad(loss))(numbers), value_and_grad(loss)(numbers))
+
+
+def test_every_transform_compiles():
+    def f(x, y):
+        return mg.sin(x * y) * mg.exp(-x) + y / (1.0 + x * x)
+
+    def three(xs):
+        return [xs[0] * xs[1], mg.tanh(xs[1]), xs[0] ** 3 - 2.0]
+
+    assert jit(f)(0.5, 2.0) == f(0.5, 2.0)
+    assert jit(grad(f, argnums=1))(0.5, 2.0) == grad(f, argnums=1)(0.5, 2.0)
+    assert jit(derivative(derivative(mg.tanh)))(0.3) == derivative(mg.tanh, n=2)(0.3)
+    x, v, c = [0.5, 2.0], [1.0, -1.0], [1.0, 2.0, 3.0]
+    assert jit(lambda x, v: jvp(three, (x,), (v,)))(x, v) == jvp(three, (x,), (v,))
+    assert jit(lambda x: vjp(three, x)[1](c))(x) == vjp(three, x)[1](c)
+    assert jit(jacobian(three))(x) == jacobian(three)(x)
+    assert jit(lambda x, v: hvp(lambda p: f(*p), (x,), (v,)))(x, v) == hvp(lambda p: f(*p), (x,), (v,))
+
+
+def test_a_compiled_function_is_differentiated_and_compiled_again():
+    def f(x):
+        return mg.sin(x) * x
+
+    assert grad(jit(f))(0.5) == grad(f)(0.5)
+    assert derivative(jit(grad(jit(f))))(0.5) == derivative(grad(f))(0.5)
+    assert jit(lambda x: jit(f)(x) + 1.0)(0.5) == f(0.5) + 1.0
+    x = Value(0.5)
+    jit(f)(x).backward()
+    assert x.grad == grad(f)(0.5)
+    assert jit(f)(0.5 + 1e-200j).imag / 1e-200 == pytest.approx(grad(f)(0.5), rel=1e-14)
+
+
+# What was not taken ---------------------------------------------------------------------------------------------------
+
+
+BACKENDS = ["python", "numpy", "numba", "jax"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_zero_stays_zero_on_every_backend(backend):
+    """https://github.com/jax-ml/jax/issues/5798"""
+    if backend in ("numba", "jax"):
+        pytest.importorskip(backend, reason=f"{backend} is not installed")
+
+    def f(x):
+        return mg.where(x > 0.0, mg.sqrt(x), 0.0)
+
+    def g(x):
+        return mg.maximum(x, 0.0) * mg.relu(x) + mg.where(x > 0.0, mg.log(x), 1.0 - x)
+
+    for function in (f, g):
+        program = jit(value_and_grad(function), backend)
+        second = jit(derivative(function, n=2), backend)
+        for x in (4.0, 0.0, -1.0):
+            expected = (2.0, 0.25) if (function, x) == (f, 4.0) else (0.0, 0.0)
+            if function is g:
+                expected = (x * x + math.log(x), 2.0 * x + 1.0 / x) if x > 0.0 else (1.0 - x, -1.0)
+            assert [float(y) for y in program(x)] == pytest.approx(expected, rel=1e-14)
+            assert math.isfinite(second(x))
+        if backend != "python":
+            value, slope = program(np.array([4.0, 0.0, -1.0]))
+            assert [value[1:].tolist(), slope[1:].tolist()] == (
+                [[0.0, 0.0]] * 2 if function is f else [[1.0, 2.0], [-1.0, -1.0]]
+            )
+
+
+@pytest.mark.parametrize("root", [mg.sqrt, mg.log, lambda x: 1.0 / x, lambda x: x**0.5, lambda x: mg.asin(x + 1.0)])
+def test_a_branch_that_was_not_taken_neither_raises_nor_poisons_the_gradient(root):
+    """https://github.com/jax-ml/jax/issues/5798"""
+
+    def f(x):
+        return mg.where(x > 0.0, root(x), 0.0)
+
+    def late(x):
+        y = mg.where(x > 0.0, x, 1.0)
+        return mg.where(x <= 0.0, 0.0, root(y) * root(y))
+
+    for g in (f, late):
+        program = jit(value_and_grad(g))
+        assert program(-1.0) == (0.0, 0.0)
+        assert program(0.0) == (0.0, 0.0)
+        if g is f and root is not mg.asin:
+            assert jit(derivative(g))(-1.0) == 0.0
+
+
+def test_a_root_that_is_used_twice_on_one_side_is_only_taken_there():
+    def f(x):
+        r = mg.sqrt(x)
+        return mg.where(x > 0.0, r * r + mg.sin(r), x)
+
+    program = jit(value_and_grad(f))
+    assert program(4.0) == value_and_grad(f)(4.0)
+    assert program(-1.0) == (-1.0, 1.0)
+    assert jit(f)(-1.0) == -1.0
+
+
+def test_a_root_that_two_branches_share_is_only_taken_where_one_of_them_is():
+    def f(x):
+        root = mg.sqrt(x)
+        return mg.where(x > 0.0, root, 0.0) + mg.where(x > 1.0, root, 0.0)
+
+    program = jit(value_and_grad(f))
+    assert program(4.0) == (4.0, 0.5)
+    assert program(0.25) == (0.5, 1.0)
+    assert program(-1.0) == (0.0, 0.0)
+
+
+def test_a_condition_may_depend_on_what_other_branches_need():
+    def f(x, y):
+        a, b = mg.maximum(y, -y), mg.tanh(y)
+        return mg.where(((a == 0.5) | (b <= 0.0)) | ((a < b) & (a != b)), x, mg.sqrt(x))
+
+    program = jit(value_and_grad(f))
+    assert program(-1.0, -2.0) == (-1.0, 1.0)
+    assert program(4.0, 2.0) == (2.0, 0.25)
+
+
+def test_hundreds_of_choices_in_each_other_make_a_program_that_grows_with_their_number():
+    def f(x):
+        y = x
+        for i in range(400):
+            y = mg.where(x > float(-i), y * 1.01, 0.0)
+        return y
+
+    def g(x):
+        for _ in range(400):
+            x = mg.where(x > 0.5, mg.sqrt(x), mg.log(x + 2.0))
+        return x
+
+    for function in (f, g):
+        program = jit(value_and_grad(function))
+        assert program(0.3) == value_and_grad(function)(0.3)
+        assert program(2.0) == value_and_grad(function)(2.0)
+        assert len(program.source) < 400 * 250
+
+
+def test_an_overflow_beside_a_zero_does_not_make_a_nan():
+    """What the chain rule multiplies by 0 is 0, also where it is infinite; a plain product would be nan."""
+
+    def f(x, y):
+        return mg.relu(-x) * (x * x) * y
+
+    program = jit(value_and_grad(f, argnums=(0, 1)))
+    for point in [(1e200, 2.0), (1.0, math.inf), (1.0, math.nan), (-3.0, 2.0)]:
+        assert same(program(*point), value_and_grad(f, argnums=(0, 1))(*point))
+
+    def compared(x):  # the nan would not be seen: it is not larger than 0
+        return mg.where(derivative(lambda z: mg.relu(-z) * (z * z))(x) >= 0.0, 1.0, 2.0)
+
+    assert jit(compared)(1e200) == compared(1e200) == 1.0
+
+
+def test_zero_times_infinity_along_a_path_is_zero():
+    def f(x):
+        return mg.relu(x - 1.0) * mg.sqrt(x)  # at 0 the root has the slope inf, and what it is multiplied by is 0
+
+    assert jit(grad(f))(0.0) == grad(f)(0.0) == 0.0
+
+
+def test_what_raises_in_the_program_raises_as_in_eager():
+    with pytest.raises(ValueError, match=r"math domain error|expected a"):
+        jit(mg.log)(-1.0)
+    with pytest.raises(ZeroDivisionError):
+        jit(lambda x: 1.0 / x)(0.0)
+
+
+# Structures -----------------------------------------------------------------------------------------------------------
+
+
+def test_arguments_and_results_of_any_structure_come_back_in_the_same():
+    calls = []
+
+    def f(p, x):
+        calls.append(1)
+        return {"out": (p["w"][0] * x[0][0] + p["b"], [x[1], 2.0]), "first": p["b"]}
+
+    program = jit(f)
+    p, x = {"w": [2.0, 3.0], "b": 0.5}, ((4.0, 1), 7.0)
+    assert program(p, x) == f(p, x) == {"out": (8.5, [7.0, 2.0]), "first": 0.5}
+    assert program({"w": [1.0, 1.0], "b": 0.0}, ((1.0, 2.0), 3.0)) == {"out": (1.0, [3.0, 2.0]), "first": 0.0}
+    assert len(calls) == 3  # once by itself, and once to be compiled with a whole number, and once without
+    program({"w": [1.0], "b": 0.0}, ((1.0, 2.0), 3.0))  # another structure
+    assert len(calls) == 4
+
+
+def test_arrays_of_numbers_go_in_and_come_out():
+    def f(w, x):
+        return (w * x).sum() ** 2
+
+    w, x = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0.5, -1.0], [2.0, 0.25]])
+    gradient = jit(grad(f))(w, x)
+    assert isinstance(gradient, np.ndarray)
+    assert gradient.dtype == float
+    assert (gradient == grad(f)(w, x)).all()
+    assert jit(lambda x: x + 1.0)(np.float64(2.0)) == 3.0
+    assert jit(lambda x: [x[0], x[0] * 2.0])([np.float32(0.5)]) == [0.5, 1.0]
+
+
+def test_keywords_go_to_the_parameters_of_their_names():
+    def f(x, scale=1.0, *, shift=0.0, sign="+"):
+        return x * scale + shift if sign == "+" else -x
+
+    program = jit(f)
+    assert program(2.0, scale=3.0, shift=0.5) == 6.5
+    assert program(2.0, shift=0.5, scale=4.0) == 8.5
+    assert program(2.0, 5.0) == 10.0
+    assert "scale" in program.source or program.source
+    assert program(2.0, sign="-") == -2.0  # no number: eager
+
+
+def test_structures_may_be_deep_and_keys_need_not_be_words():
+    def deep(x):
+        for _ in range(250):
+            x = [x]
+        return x
+
+    assert jit(deep)(2.0) == deep(2.0)
+    assert jit(lambda x: x)(deep(2.0)) == deep(2.0)
+    key = object()
+    result = {key: 2.0, "a b, c = d": 4.0, (1, 2): 2.0, None: 2.0}
+    assert jit(lambda x: {key: x, "a b, c = d": 2.0 * x, (1, 2): x, None: x})(2.0) == result
+    assert jit(lambda x: {"a b, c = d": 2.0 * x})(2.0) == {"a b, c = d": 4.0}
+    assert jit(lambda x: [])(1.0) == []
+    assert jit(lambda: 3.0)() == 3.0
+    assert jit(lambda x, y: (y,))([], {}) == ({},)
+
+
+def test_whole_numbers_are_floats_in_a_program():
+    square = jit(value_and_grad(lambda x: x * x))
+    assert square(134217729) == value_and_grad(lambda x: x * x)(134217729)
+    assert type(square(3)[0]) is float
+    gradient = jit(grad(lambda x: (x * x).sum()))(np.array([1, 2]))
+    assert gradient.dtype == float
+    with pytest.raises(OverflowError, match="too large for a float"):
+        square(10**400)
+
+
+def test_numbers_of_a_program_or_a_transform_around_are_no_constants():
+    def outer(x):
+        return jit(lambda y: y * x)(2.0)
+
+    assert jit(outer)(3.0) == 6.0
+    assert jit(outer)(5.0) == 10.0
+    assert grad(outer)(3.0) == derivative(outer)(3.0) == 2.0
+    leak = []
+    jit(lambda x: leak.append(x) or x)(2.0)
+    with pytest.raises(TypeError, match="of a program that is done"):
+        jit(lambda x: x * leak[0])(5.0)
+
+
+def test_the_number_of_programs_is_bounded():
+    program = jit(lambda x: mg.sum(x))
+    for n in range(1, 200):
+        assert program([1.0] * n) == n
+    assert len(program._programs) <= 64
+
+
+# Programs to be read --------------------------------------------------------------------------------------------------
+
+
+def test_the_source_is_what_runs_and_names_what_was_named():
+    def layers(w1, b1, w2, b2, x, y):
+        z1 = w1 * x + b1
+        a1 = mg.relu(z1)
+        z2 = w2 * a1 + b2
+        error = z2 - y
+        z1.label, z2.label = "z1", "z2"
+        return 0.5 * error * error
+
+    program = jit(value_and_grad(layers, argnums=(0, 1, 2, 3)))
+    assert "before its first call" in program.source
+    result = program(2.0, 0.0, 3.0, 1.0, 1.0, 5.0)
+    assert program.source.startswith("def program(w1, b1, w2, b2, x, y):\n    z1 = w1 * x + b1\n")
+    namespace = {"maximum": max, "step": lambda x: float(x > 0.0)}
+    exec(program.source, namespace)
+    assert namespace["program"](2.0, 0.0, 3.0, 1.0, 1.0, 5.0) == result == (2.0, (6.0, 6.0, 4.0, 2.0))
+
+
+@pytest.mark.parametrize("label", ["a b", "lambda", "1x", "exp", "t1", "y²", "𝑥", "__debug__", "float", "program", "x"])
+def test_a_label_becomes_a_name_whatever_it_is(label):
+    def f(x):
+        y = mg.sin(x)
+        if isinstance(y, Value):
+            y.label = x.label = label
+        return y * y + y
+
+    program = jit(grad(f))
+    assert program(0.5) == grad(f)(0.5)
+
+
+def test_one_label_for_many_is_numbered():
+    def f(x):
+        for _ in range(100):
+            x = mg.sin(x) * 1.01
+            x.label = "h"
+        return x
+
+    program = jit(grad(f))
+    assert program(0.5) == grad(f)(0.5)
+    assert "h_97 = " in program.source
+
+
+def test_a_long_program_is_divided_into_functions(monkeypatch):
+    def f(xs):
+        total, y = 0.0, xs[0]
+        for i in range(60):
+            y = mg.sin(y) * xs[i % 3]
+            total = total + y
+        return total
+
+    xs = [0.5, 1.5, -2.0]
+    whole, divided = jit(value_and_grad(f)), jit(value_and_grad(f))
+    assert whole(xs) == value_and_grad(f)(xs)
+    monkeypatch.setattr(printing, "PART", 10)
+    assert divided(xs) == value_and_grad(f)(xs)
+    assert divided.source.count("def part") > 5
+    assert "def part" not in whole.source
+    assert max(map(len, divided.source.splitlines())) <= 100
+
+
+def test_shares_are_computed_once_for_all():
+    def f(xs):
+        return mg.softmax(xs), mg.log_softmax(xs)[1:]
+
+    program = jit(f)
+    xs = [0.5, -1.0, 3.0]
+    assert program(xs) == f(xs)
+    assert program.source.count(" softmax(") == program.source.count("log_softmax(") == 1
+
+
+def test_lines_are_short_and_names_are_free():
+    def f(p, exp, t1):
+        return mg.sum([mg.exp(x * exp) / (1.0 + x * x) + t1 for x in p])
+
+    program = jit(value_and_grad(f))
+    p = [0.01 * i for i in range(200)]
+    assert same(program(p, 0.5, 1.0), value_and_grad(f)(p, 0.5, 1.0))
+    assert max(map(len, program.source.splitlines())) <= 100
+    assert "def program(p, exp_1, t1):" in program.source
+
+
+def test_what_is_trivial_or_the_same_is_not_computed():
+    def f(x):
+        return (x * 1.0 - 0.0) * mg.sin(x) + mg.sin(x) ** 1.0 + (0.0 - x) * -1.0 + x**0.0
+
+    program = jit(f)
+    assert program(0.5) == f(0.5)
+    assert program.source.count("sin(") == 1
+    assert not re.search(r"\* 1\.0|- 0\.0|\*\*|pow|--", program.source)
+
+
+def test_what_no_result_depends_on_is_not_there():
+    program = jit(lambda x: (mg.exp(x), x * 2.0)[1])
+    program(1.0)
+    assert "exp" not in program.source
+
+
+# What cannot be compiled ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x if x > 0.0 else -x,
+        lambda x: math.sin(x),
+        lambda x: float(x),
+        lambda x: x.data + 1.0,
+        lambda x: max(x, 0.0),
+        lambda x: list(range(x)),
+        lambda x: x // 2.0,
+        lambda x: f"{x:.2f}",
+        lambda x: x in [1.0, 2.0],
+        lambda x: grad(lambda y: y * y if y > 1.0 else y)(x),
+    ],
+)
+def test_what_depends_on_the_numbers_is_an_error_that_names_the_line(f):
+    line = f.__code__.co_firstlineno
+    with pytest.raises(TypeError, match=rf"test_jit\.py, line {line}: this number is not known .*where\(") as caught:
+        jit(f)(2.0)
+    assert "mg.sin(x)" in str(caught.value)
+
+
+def test_only_functions_of_numbers_are_compiled():
+    with pytest.raises(TypeError, match="jit: expected a function, got 3"):
+        jit(3)
+    with pytest.raises(TypeError, match="the result of <lambda>: expected a number, got 'text'"):
+        jit(lambda x: "text")(1.0)
+    with pytest.raises(ValueError, match="the backend must be one of python, numpy, numba, jax; got 'cuda'"):
+        jit(mg.sin, "cuda")
+    with pytest.raises(ValueError, match="reduce must be one of stack, sum, mean, or a structure; got 'max'"):
+        jit(mg.sin, "numpy", reduce=("sum", "max"))
+
+
+def test_a_method_is_compiled_for_one_object():
+    class Line:
+        slope = 2.0
+
+        @jit
+        def at(self, x):
+            return self.slope * x
+
+        def plain(self, x):
+            return self.slope * x
+
+    assert jit(Line().plain)(3.0) == 6.0
+    with pytest.raises(
+        TypeError, match=r"at is a method; compile that of one object, as in self\.at = jit\(self\.at\)"
+    ):
+        Line().at(3.0)
+
+
+def test_a_backward_pass_that_is_refused_has_changed_nothing():
+    w = Value(3.0)
+    with pytest.raises(TypeError, match="inside of jit there are vjp and grad for that"):
+        jit(lambda x: ((w + x * w).backward(), x)[1])(2.0)
+    assert w.grad == 0.0
+
+
+def test_a_closed_over_number_is_a_constant_of_the_program():
+    model = MLP(1, [2, 1], "tanh", seed=1)
+    program = jit(lambda x: model(x))
+    assert program(0.5) == model(0.5).data
+    before = program(0.25)
+    model.layers[0].neurons[0].bias.data += 1.0
+    assert program(0.25) == before
+
+
+def test_large_programs_need_no_recursion():
+    def f(x):
+        for _ in range(20_000):
+            x = mg.sin(x) * 1.01
+        return x
+
+    assert sys.getrecursionlimit() < 20_000
+    assert jit(f)(0.5) == f(0.5)
+    assert jit(grad(f))(0.5) == grad(f)(0.5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets"),
+    [
+        (losses.mse, [0.5, -1.0]),
+        (losses.mae, [0.5, -1.0]),
+        (losses.huber, [0.5, -1.0]),
+        (losses.hinge, [1, -1]),
+        (losses.binary_cross_entropy, [0, 1]),
+        (losses.binary_cross_entropy, [0.25, 0.75]),
+        (losses.cross_entropy, [2, 0]),
+    ],
+)
+def test_targets_may_be_arguments_of_a_program(loss, targets):
+    outputs = [[0.5, -2.0, 1.0], [3.0, 0.0, 40.0]] if loss is losses.cross_entropy else [0.75, -0.25]
+    program = jit(value_and_grad(loss))
+    for shift in (0.0, -0.5):
+        predictions = [[x + shift for x in y] if isinstance(y, list) else y + shift for y in outputs]
+        value, gradient = program(predictions, targets)
+        expected, slopes = value_and_grad(loss)(predictions, targets)
+        assert value == pytest.approx(expected, rel=1e-14)
+        assert np.allclose(gradient, slopes, rtol=1e-14, atol=1e-16)
+    assert len(program._programs) == 1

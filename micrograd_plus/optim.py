@@ -16,8 +16,10 @@ from threading import current_thread, main_thread
 from typing import Any
 
 from .functions import real
-from .nn import _generator, _positive
+from .jit import BACKENDS, jit
+from .nn import Module, _generator, _positive
 from .tape import ZERO, tape
+from .transforms import tree_map, value_and_grad
 from .value import Value
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "clip_grad_norm", "fit"]
@@ -240,6 +242,7 @@ def fit(
     batch_size: int | None = None,
     seed: int | random.Random | None = None,
     *,
+    compile: bool | str = True,
     progress: bool = True,
 ) -> list[float]:
     """Train: for each batch of the data, predictions, loss, gradients, and a step of the optimizer.
@@ -249,6 +252,13 @@ def fit(
     `batch_size` (the last may be smaller), shuffled anew by `seed`, a number, a `random.Random`, or None for the module
     `random`; or as one batch, in the given order. With `progress` there is a bar, if tqdm is installed. The result is
     the mean loss of each epoch.
+
+    With `compile`, loss and gradients of a pair are a program, made once by `jit` for each structure of the inputs, and
+    a batch is the mean over its pairs: True where it pays (from COMPILED pairs on) and can be done, else the model runs
+    as it is; False never; the name of a backend of `jit` always, with its error if it can't be done. It can't be done
+    if the model or the loss depend on the numbers otherwise than by `where`, or on more than parameters, input and
+    target (random numbers, the other pairs of the batch), or if parameters of the optimizer are not the model's. On the
+    first pairs both ways must agree to 1e-9.
 
     Ctrl-C ends the training after the step that is running, the result then has the losses so far; a second Ctrl-C
     interrupts at once. FloatingPointError if a loss is nan or infinite, ValueError or ArithmeticError as the model and
@@ -268,16 +278,20 @@ def fit(
         raise TypeError(f"fit: expected a model and a loss that can be called, got {model!r} and {loss!r}")
     pairs, epochs, generator = _pairs(data), _positive(epochs, "epochs"), _generator(seed)
     size = len(pairs) if batch_size is None else _positive(batch_size, "batch_size")
+    backend = _backend(compile, epochs * len(pairs))
     steps = epochs * -(-len(pairs) // size)
     start, history = optimizer.steps, []
+    gradients = _eager(model, loss, optimizer)
     with _interrupts() as interrupts, _bar(steps if progress else 0) as bar:
         for epoch in range(epochs):
             order = generator.sample(pairs, len(pairs)) if size < len(pairs) else pairs
             mean, seen = 0.0, 0
             history.append(mean)
             for i in range(0, len(order), size):
-                batch = order[i : i + size]
-                number = _backward(model, batch, loss, optimizer, epoch, optimizer.steps == start)
+                batch, first = order[i : i + size], optimizer.steps == start
+                if first and backend:
+                    gradients = _compiled(model, loss, optimizer, batch[:8], backend, gradients, compile is True)
+                number = _backward(gradients, batch, optimizer, epoch, first)
                 optimizer.step()
                 seen += len(batch)
                 mean += (number - mean) * (len(batch) / seen)
@@ -290,27 +304,141 @@ def fit(
     return history
 
 
-def _backward(model: Any, batch: list[Any], loss: Any, optimizer: Optimizer, epoch: int, first: bool) -> float:
-    """The loss of a batch, and its gradients in the parameters."""
+def _backward(gradients: Gradients, batch: list[Any], optimizer: Optimizer, epoch: int, first: bool) -> float:
+    """The loss of a batch; its gradients are then in the parameters."""
     try:
-        value = loss([model(x) for x, _ in batch], [target for _, target in batch])
+        number, backward = gradients(batch)
     except (ValueError, ArithmeticError) as error:
         error.add_note(f"This was {_circumstances(optimizer, epoch, first)}")
         raise
-    if not isinstance(value, Value) or value.x is None:
-        raise TypeError(
-            f"fit: the loss must be one Value, computed from what the model returns (without .data), got {value!r} "
-            f"({type(value).__name__}), which does not depend on the parameters"
-        )
-    if first and set(optimizer.parameters).isdisjoint(tape(value)):
-        raise ValueError("fit: the loss depends on none of the optimizer's parameters; was it made for another model?")
-    if first or isfinite(value.data):
+    if first or isfinite(number):
         optimizer.zero_grad()
-        value.backward()
-    if not isfinite(value.data):
+        backward()
+    if not isfinite(number):
         largest = f" {_largest(optimizer, 'Here')}" if first else ""
-        raise FloatingPointError(f"fit: the loss is {value.data!r} {_circumstances(optimizer, epoch, first)}{largest}")
-    return value.data
+        raise FloatingPointError(f"fit: the loss is {number!r} {_circumstances(optimizer, epoch, first)}{largest}")
+    return number
+
+
+# From a batch to its loss, and to what puts its gradients into the parameters
+Gradients = Callable[[list[Any]], tuple[float, Callable[[], None]]]
+
+
+def _eager(model: Any, loss: Any, optimizer: Optimizer) -> Gradients:
+    checked = False
+
+    def gradients(batch: list[Any]) -> tuple[float, Callable[[], None]]:
+        nonlocal checked
+        value = loss([model(x) for x, _ in batch], [target for _, target in batch])
+        if not isinstance(value, Value) or value.x is None:
+            raise TypeError(
+                f"fit: the loss must be one Value, computed from what the model returns (without .data), got {value!r} "
+                f"({type(value).__name__}), which does not depend on the parameters"
+            )
+        if not checked and set(optimizer.parameters).isdisjoint(tape(value)):
+            raise ValueError(
+                "fit: the loss depends on none of the optimizer's parameters; was it made for another model?"
+            )
+        checked = True
+        return value.data, value.backward
+
+    return gradients
+
+
+# Compiled -------------------------------------------------------------------------------------------------------------
+
+COMPILED = 100  # pairs of input and target, all epochs together, from which on it pays
+
+
+def _backend(compile: Any, pairs: int) -> str:
+    """The backend for the argument `compile` of `fit`; the empty string for none."""
+    if isinstance(compile, bool):
+        return "python" if compile and pairs >= COMPILED else ""
+    if compile not in BACKENDS:
+        raise ValueError(f"fit: compile must be True, False, or one of {', '.join(BACKENDS)}; got {compile!r}")
+    return str(compile)
+
+
+def _compiled(
+    model: Any, loss: Any, optimizer: Optimizer, sample: list[Any], backend: str, eager: Gradients, optional: bool
+) -> Gradients:
+    """As `eager`, but by a program, if the two agree on a sample."""
+    state = random.getstate()  # what is tried out here is to leave no trace
+    try:
+        compiled = _mean_of_pairs(model, loss, optimizer, backend)
+        (value, backward), (expected, eagerly) = compiled(sample), eager(sample)
+        found = []
+        for gradients in (eagerly, backward):
+            optimizer.zero_grad()
+            gradients()
+            found.append([parameter.grad for parameter in optimizer.parameters])
+        scale = 1e-9 * max(1.0, *map(abs, found[0]))
+        if abs(value - expected) <= 1e-9 * max(1.0, abs(expected)) and all(
+            map(lambda a, b: abs(a - b) <= scale, *found)
+        ):
+            return compiled
+        raise ValueError(
+            f"fit: compiled, the loss of the first {len(sample)} pairs is {value!r}, and eager {expected!r}, or the "
+            "gradients differ: do model and loss depend on the single pair, the parameters, and nothing else?"
+        )
+    except Exception:  # whatever a model says to symbols; what is wrong with it otherwise, it says when it is run
+        if not optional:
+            raise
+        return eager
+    finally:
+        random.setstate(state)
+
+
+def _mean_of_pairs(model: Any, loss: Any, optimizer: Optimizer, backend: str) -> Gradients:
+    if not isinstance(model, Module) or not {*optimizer.parameters} <= {*model.parameters()}:
+        raise ValueError("fit: to compile, the model must be a Module, and the optimizer's parameters must be its own")
+    places = {parameter: i for i, parameter in enumerate(optimizer.parameters)}
+
+    def of_pair(numbers: list[Any], x: Any, target: Any) -> Any:
+        bound = model.bind([numbers[places[p]] if p in places else p.data for p in model.parameters()])
+        return loss([bound(x)], [target])
+
+    program = jit(value_and_grad(of_pair), backend, reduce="stack" if backend == "python" else "mean")
+
+    def gradients(batch: list[Any]) -> tuple[float, Callable[[], None]]:
+        numbers = [parameter.data for parameter in optimizer.parameters]
+        value, sums = 0.0, [0.0] * len(numbers)
+        for x, target, n in [(x, target, 1) for x, target in batch] if backend == "python" else _columns(batch):
+            part, gradient = program(numbers, x, target)
+            value += float(part) * n
+            sums = [total + float(g) * n for total, g in zip(sums, gradient, strict=True)]
+
+        def backward() -> None:
+            for parameter, total in zip(optimizer.parameters, sums, strict=True):
+                parameter.grad = total / len(batch)
+
+        return value / len(batch), backward
+
+    return gradients
+
+
+def _columns(batch: list[Any]) -> list[tuple[Any, Any, int]]:
+    """A batch in one piece, with an array in the place of each number; in single pairs if these differ in structure."""
+    from numpy import array
+
+    pairs = [(_listed(x), _listed(target)) for x, target in batch]
+    try:
+        x, target = tree_map(lambda *numbers: array(numbers, dtype=float), *pairs)
+    except ValueError:
+        return [(x, target, 1) for x, target in pairs]
+    return [(x, target, len(batch))]
+
+
+def _listed(x: Any) -> Any:
+    """Arrays, wherever they stand, as lists."""
+    if isinstance(x, dict):
+        return {key: _listed(item) for key, item in x.items()}
+    if isinstance(x, list | tuple):
+        return type(x)([_listed(item) for item in x])
+    return x.tolist() if hasattr(x, "tolist") else x
+
+
+# Messages -------------------------------------------------------------------------------------------------------------
 
 
 def _circumstances(optimizer: Optimizer, epoch: int, first: bool) -> str:

@@ -92,7 +92,9 @@ def lift(
         return over_complex(*[complex(x) if _is_complex(x) else real(x, name) for x in operands])
 
     def unary(x: Any) -> Any:
-        return over_floats(x) if type(x) is float else general(x)
+        if type(x) is float:
+            return over_floats(x)
+        return x.operate(name, (x,)) if hasattr(x, "operate") else general(x)
 
     def binary(x: Any, y: Any) -> Any:
         return over_floats(x, y) if type(x) is float and type(y) is float else general(x, y)

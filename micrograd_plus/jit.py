@@ -23,7 +23,7 @@ from .value import Value, bottom
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from .functions import Function
@@ -78,7 +78,7 @@ class jit:
     @property
     def source(self) -> str:
         """The text of the latest program; it is what runs."""
-        return self._latest.source if self._latest else f"# {self.__name__} has no program before its first call"
+        return self._latest.source() if self._latest else f"# {self.__name__} has no program before its first call"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs:
@@ -104,6 +104,24 @@ class jit:
             result = program.careful.run(*args)
         return program.fill(result) if program.fill else result
 
+    def buffer(self, *args: Any, **kwargs: Any) -> Any:
+        """The program for arguments like these over two flat arrays: all that is left of a call is the computation.
+
+        The result `run` has two arrays, `run.inputs`, with the numbers of the arguments in the order of `tree_leaves`,
+        and `run.outputs`, which `run()` computes from them. ValueError if the backend is not "numba".
+
+        >>> run = jit(lambda x: [x[0] * x[1], x[0] + x[1]], "numba").buffer([2.0, 3.0])
+        >>> run.inputs[:] = [5.0, 7.0]
+        >>> run()
+        >>> run.outputs.tolist()
+        [35.0, 12.0]
+        """
+        if self.backend != "numba":
+            raise ValueError(f'jit: only the backend "numba" has buffers, not {self.backend!r}')
+        run = self._made((*args, _Options(kwargs)) if kwargs else args, careful=True).machine.buffer()
+        run.inputs[:] = tree_leaves([*args, kwargs])
+        return run
+
     def __get__(self, owner: Any, kind: Any = None) -> jit:
         if owner is None:
             return self
@@ -118,10 +136,13 @@ class jit:
             return self.__wrapped__(*args[:-1], **args[-1])
         return self.__wrapped__(*args)
 
-    def _settled(self, y: Any) -> Any:
+    def _settled(self, y: Any, trace: Trace) -> Any:
         if isinstance(y, Value) and y.level in _live and y.level:
             raise Foreign
-        return number(bottom(y), f"the result of {self.__name__}")
+        y = number(bottom(y), f"the result of {self.__name__}")
+        if isinstance(y, Symbol):
+            trace.check(y)
+        return y
 
     def _made(self, args: tuple[Any, ...], careful: bool = False) -> _Program:
         from .printing import Printer
@@ -135,14 +156,15 @@ class jit:
         with_collector = gc.isenabled()
         gc.disable()  # it would visit all symbols again and again, and find none to free
         try:
-            result = tree_map(self._settled, self._eager(inputs))
+            result = tree_map(lambda y: self._settled(y, trace), self._eager(inputs))
+            trace.running = False
             if trace.hidden and not trace.careful:
                 return self._made(args, careful=True)
             if self._over_floats:
                 return _over_floats(self.__name__, trace, printer, names, result)
             return _over_arrays(self.__name__, self.backend, trace, printer, args, result, self.reduce)
         finally:
-            trace.done = True
+            trace.running = False
             if with_collector:
                 gc.enable()
 
@@ -158,11 +180,12 @@ class _Program:
     makes of a list of results the structure that is expected.
     """
 
-    __slots__ = ("careful", "fill", "lost", "run", "source")
+    __slots__ = ("careful", "fill", "lost", "machine", "run", "source")
 
-    def __init__(self, run: Function, source: str, lost: Function | None, fill: Function | None) -> None:
+    def __init__(self, run: Function, source: Callable[[], str], lost: Function | None, fill: Function | None) -> None:
         self.run, self.source, self.lost, self.fill = run, source, lost, fill
         self.careful: _Program | None = None
+        self.machine: Any = None
 
 
 def _structure(x: Any, batches: bool) -> Any:
@@ -171,8 +194,9 @@ def _structure(x: Any, batches: bool) -> Any:
     if kind in (float, int):
         return kind
     if kind in (list, tuple):
-        if set(map(type, x)) <= {float}:
-            return kind, len(x)
+        kinds = set(map(type, x))
+        if kinds <= {float, int}:
+            return kind, len(x), int in kinds  # not which of them: one program is for all
         parts = [_structure(part, batches) for part in x]
         return None if None in parts else (kind, *parts)
     if kind in (dict, _Options):
@@ -206,7 +230,7 @@ def _over_floats(name: str, trace: Trace, printer: Printer, names: list[str], re
     trace.symbols.clear()  # they refer to each other, and take more room than what follows
     namespace = dict(KERNELS, abs=builtins.abs, inf=inf, nan=nan, array=_array)
     program = _compiled(texts, name, namespace)
-    return _Program(program, "\n\n".join(texts), _lost(result) if trace.chained else None, fill)
+    return _Program(program, lambda: "\n\n".join(texts), _lost(result) if trace.chained else None, fill)
 
 
 def _over_arrays(
@@ -220,17 +244,19 @@ def _over_arrays(
 
         symbols = in_order([y for y in outputs if isinstance(y, Symbol)])
         machine = compiled(symbols, printer.leaves, outputs, reductions)
-        source = machine.source
+        source = lambda: machine.source  # noqa: E731
     else:
         from . import arrays
 
         texts = printer.program([str(x.operands[0]) for x in printer.leaves], outputs)
         made = arrays.numpy_program if backend == "numpy" else arrays.jax_program
         machine = made(_compiled(texts, name, arrays.kernels(backend)), reductions)
-        source = "\n\n".join(texts)
+        source = lambda: "\n\n".join(texts)  # noqa: E731
     trace.symbols.clear()
     leaves = _leaves(args)
-    return _Program(lambda *args: machine(leaves(args)), source, _has_nan if trace.chained else None, _fill(result))
+    program = _Program(lambda *args: machine(leaves(args)), source, _has_nan if trace.chained else None, _fill(result))
+    program.machine = machine
+    return program
 
 
 def _compiled(texts: list[str], name: str, namespace: dict[str, Any]) -> Any:
@@ -256,7 +282,8 @@ def _sums(x: Any, text: str) -> list[str]:
 
 
 def _has_nan(results: list[Any]) -> bool:
-    return not sum([y.sum() if hasattr(y, "shape") else y for y in results]) <= inf
+    total = sum(results)
+    return not (total if type(total) is float else float(total.sum())) <= inf
 
 
 # Structures -----------------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def hinge(scores: Any, targets: Any) -> Any:
     for _, t in pairs:
         if not hasattr(t, "operate") and t not in (-1, 1):
             raise ValueError(f"hinge: a target must be 1 or -1, got {t!r}; of 0 and 1, 2 * t - 1 makes these")
-    return _mean([relu(1.0 - t * score) for score, t in pairs])
+    return _mean([where((t == 1) | (t == -1), relu(1.0 - t * score), nan) for score, t in pairs])
 
 
 def binary_cross_entropy(logits: Any, targets: Any) -> Any:
@@ -86,7 +86,7 @@ def binary_cross_entropy(logits: Any, targets: Any) -> Any:
 def _negative_log_likelihood(z: Any, t: Any) -> Any:
     if not hasattr(t, "operate") and t in (0, 1):
         return softplus(-z if t else z)  # -log(sigmoid(z)) is softplus(-z)
-    return t * softplus(-z) + (1.0 - t) * softplus(z)
+    return where((t >= 0.0) & (t <= 1.0), t * softplus(-z) + (1.0 - t) * softplus(z), nan)
 
 
 def cross_entropy(logits: Any, classes: Any) -> Any:

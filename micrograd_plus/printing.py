@@ -13,7 +13,7 @@ from keyword import iskeyword
 from textwrap import wrap
 
 from .functions import KERNELS
-from .rules import RULES
+from .rules import RULES, Rule
 from .symbols import Symbol, Trace
 from .transforms import tree_fill, tree_leaves
 
@@ -37,6 +37,10 @@ BINDS |= {"mul": 6, "truediv": 6, "neg": 7}
 CALM = {"", "where", "or", "and", "<", "<=", ">", ">=", "==", "!=", "item", "add", "sub", "mul", "neg", "abs", "sign"}
 CALM |= {"step", "maximum", "minimum", "relu", "reciprocal", "chained", "sigmoid", "softplus", "tanh", "atan", "erf"}
 
+SEVERAL = {
+    name for name, rule in RULES.items() if rule.template.endswith("[0]")
+}  # have several results, "item" takes one
+
 
 class Printer:
     """The names of a program, and the lines of its beginning, which take its arguments apart.
@@ -49,7 +53,7 @@ class Printer:
         self.over_floats = over_floats
         self.header: list[str] = []
         self.leaves: list[Symbol] = []
-        taken = [*KERNELS, "array", "float", "inf", "nan", "program"]
+        taken = [*KERNELS, "array", "float", "map", "inf", "nan", "program"]
         self.names = dict.fromkeys(taken, 1)  # how often each was wished
 
     def name(self, wish: str) -> str:
@@ -72,6 +76,9 @@ class Printer:
             return dict(zip(x, items, strict=True))
         if isinstance(x, list | tuple):
             names = [self.name(f"{name}{'_' * name[-1].isdigit()}{i}") for i in range(len(x))]
+            if any(type(item) is int for item in x) and {float, int} >= {type(item) for item in x}:
+                self._unpacked(names, f"map(float, {name})")
+                return type(x)([self._input(trace, child) for child in names])
             self._unpacked(names, name)
             return type(x)([self.inputs(trace, item, child) for item, child in zip(x, names, strict=True)])
         if type(x) is float or not self.over_floats:
@@ -101,10 +108,12 @@ class Printer:
         lines: list[tuple[str, str, bool]] = []  # a name, what it stands for, and whether the chain rule made it
         counts = {"t": 0, "d": 0}
         for symbol in order:
-            written, binds, raises = self._written(symbol)
+            written, binds = self._written(symbol)
+            raises = bool(needs) and (symbol.operation not in CALM or any(_raises(x) for x in symbol.operands))
             if symbol.operation and (symbol.uses > 1 or len(written) > WIDTH - 30):
-                if raises and needs and needs[symbol] != ALWAYS:
-                    written = f"{written if binds else f'({written})'} if {_cases(needs[symbol])} else 0.0"
+                if raises and needs[symbol] != ALWAYS:
+                    nothing = "0.0" if symbol.operation not in SEVERAL else f"[0.0] * {len(symbol.operands)}"
+                    written = f"{written if binds else f'({written})'} if {_cases(needs[symbol], needs)} else {nothing}"
                 kind = "d" if symbol.by_chain else "t"
                 counts[kind] += not symbol.label
                 name = self.name(symbol.label or f"{kind}{counts[kind]}")
@@ -125,7 +134,7 @@ class Printer:
         if len(statements) <= PART:
             return [_function("program", names, self.header + [line for _, line in statements], returned)]
         texts, calls = [], []
-        known = set(names) | _words(self.header)
+        known = set(names) | _words(line.partition(" = ")[0] for line in self.header)
         parts = [statements[i : i + PART] for i in range(0, len(statements), PART)]
         words = [_words(line for _, line in part) for part in parts]
         last_use = {word: i for i, ws in enumerate([*words, _words([returned])]) for word in ws}
@@ -137,25 +146,24 @@ class Printer:
             known.update(results)
         return [*texts, _function("program", names, self.header + calls, returned)]
 
-    def _written(self, symbol: Symbol) -> tuple[str, int, bool]:
-        """An operation as text, how strongly it binds, and whether it may raise."""
+    def _written(self, symbol: Symbol) -> tuple[str, int]:
+        """An operation as text, and how strongly it binds."""
         operation, operands = symbol.operation, symbol.operands
         if not operation:
-            return operands[0], 9, False
-        binds = BINDS.get(operation, 9)
-        raises = operation not in CALM or any(type(x) is Symbol and x.text[2] for x in operands)
+            return operands[0], 9
         if operation in RULES:
-            return *_of_rule(operation, operands, binds), raises
+            return _of_rule(RULES[operation], operands)
         if operation == "item":
-            return f"{_text(operands[0], 9)}[{operands[1]}]", 9, raises
+            return f"{_text(operands[0], 9)}[{operands[1]}]", 9
         if operation == "where" and self.over_floats:
             condition, x, y = operands
-            return f"{_text(x, 1)} if {_text(condition, 1)} else {_text(y)}", 0, raises
+            return f"{_text(x, 1)} if {_text(condition, 1)} else {_text(y)}", 0
         if operation == "where":
-            return f"where({', '.join(map(_text, operands))})", 9, raises
+            return f"where({', '.join(map(_text, operands))})", 9
         if operation in ("and", "or") and not self.over_floats:
-            return f"{_text(operands[0], 9)} {'&' if operation == 'and' else '|'} {_text(operands[1], 9)}", 4, raises
-        return f"{_text(operands[0], binds + 1)} {operation} {_text(operands[1], binds + 1)}", binds, raises
+            return f"{_text(operands[0], 9)} {'&' if operation == 'and' else '|'} {_text(operands[1], 9)}", 4
+        binds = BINDS[operation]
+        return f"{_text(operands[0], binds + 1)} {operation} {_text(operands[1], binds + 1)}", binds
 
 
 def in_order(outputs: list[Symbol]) -> list[Symbol]:
@@ -184,17 +192,23 @@ def in_order(outputs: list[Symbol]) -> list[Symbol]:
     return found
 
 
-def _of_rule(operation: str, operands: tuple[Any, ...], binds: int) -> tuple[str, int]:
-    rule = RULES[operation]
-    if operation == "pow" and type(operands[1]) is float and operands[1] in (2.0, 3.0, 4.0):
-        return f"{_text(operands[0], 9)}**{operands[1]}", 8  # the same number, sooner; `math.pow` raises other errors
-    if operation in BINDS:
-        left, *right = operands
-        return rule.program([_text(left, binds), *[_text(x, binds + 1) for x in right]]), binds
-    if rule.template.startswith(f"{operation}("):
-        return rule.program([_text(x) for x in operands]).removesuffix("[0]"), 9  # of several results, "item" takes one
-    is_call = rule.template.partition("(")[0].isidentifier() and rule.template.count("(") == 1
-    return rule.program([_text(x, 9) for x in operands]), 9 if is_call else 0
+def _of_rule(rule: Rule, operands: tuple[Any, ...]) -> tuple[str, int]:
+    name, template, x, y = rule.name, rule.template, operands[0], operands[-1]
+    if name == "pow" and type(y) is float and y in (2.0, 3.0, 4.0):
+        return f"{_text(x, 9)}**{y}", 8  # the same number, sooner; `math.pow` raises other errors
+    if name in BINDS:
+        binds = BINDS[name]
+        return template.format(x=_text(x, binds), y=_text(y, binds + 1)), binds
+    if rule.sequences:
+        return rule.program([_text(x) for x in operands]).removesuffix("[0]"), 9
+    if template.startswith(f"{name}("):
+        return template.format(x=_text(x), y=_text(y)), 9
+    is_call = template.partition("(")[0].isidentifier() and template.count("(") == 1
+    return template.format(x=_text(x, 9), y=_text(y, 9)), 9 if is_call else 0
+
+
+def _raises(x: Any) -> bool:
+    return type(x) is Symbol and x.text[2]
 
 
 def _text(x: Any, binds: int = 0) -> str:
@@ -258,21 +272,40 @@ def _on_side(need: Needs, symbol: Symbol, i: int) -> Needs:
         return need
     side = i == 1 if symbol.operation == "where" else symbol.operation == "and"
     condition = symbol.operands[0]
-    cases = [case | {(condition, side)} for case in need if (condition, not side) not in case]
+    parts = _parts(condition, side)
+    cases = [case | parts for case in need if not any((c, not s) in case for c, s in parts)]
     return _either(frozenset(cases), frozenset())
+
+
+def _parts(condition: Symbol, side: bool) -> frozenset[tuple[Symbol, bool]]:
+    """What has to hold, if a condition has to: of "a and b", both; for "not (a or b)", neither."""
+    found, stack = set(), [condition]
+    while stack:
+        c = stack.pop()
+        if c.operation == ("and" if side else "or"):
+            stack += c.operands
+        else:
+            found.add((c, side))
+    return frozenset(found) if len(found) <= 4 else frozenset([(condition, side)])
 
 
 def _either(a: Needs, b: Needs) -> Needs:
     """Where one of both is needed; where this becomes too much to say, always."""
     cases = [case for case in a | b if not any(other < case for other in a | b)]
-    return frozenset(cases) if len(cases) <= 4 and all(len(case) <= 4 for case in cases) else ALWAYS
+    return frozenset(cases) if len(cases) <= 8 and all(len(case) <= 6 for case in cases) else ALWAYS
 
 
-def _cases(needs: Needs) -> str:
-    """The condition for one of these cases."""
-    cases = sorted([sorted(case, key=lambda need: need[0].index) for case in needs], key=len)
-    texts = [" and ".join([_text(c, 3) if side else f"not {_text(c, 9)}" for c, side in case]) for case in cases]
-    return " or ".join(texts)
+def _cases(cases: Needs, needs: dict[Symbol, Needs]) -> str:
+    """The condition for one of these cases; a condition that is itself needed only in some cases comes after these."""
+
+    def depth(part: tuple[Symbol, bool]) -> tuple[int, int]:
+        return min(map(len, needs[part[0]]), default=0), part[0].index
+
+    texts = [
+        " and ".join([_text(c, 3) if side else f"not {_text(c, 9)}" for c, side in sorted(case, key=depth)])
+        for case in sorted(cases, key=lambda case: (len(case), sorted(c.index for c, _ in case)))
+    ]
+    return " or ".join(texts) or "False"
 
 
 # Lines ----------------------------------------------------------------------------------------------------------------

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 class Rule:
     """An operation: its name, its template, and `partials`, from the operands' numbers to the value and the slopes.
 
-    `notation` is how people write it, `numpy` what NumPy calls it, and `sequences` how many sequences of numbers it takes,
-    0 if it takes one number or two. What only some Values have is kept with their rule, so that the others need no room
-    for it: a `label`, and the `calls` of modules of a network whose result a Value is.
+    `notation` is how people write it, `numpy` what NumPy calls it; it takes so many `sequences` of numbers, 0 if it
+    takes one number or two. What only some Values have is kept with their rule, so that the others need no room for it:
+    a `label`, and the `calls` of modules of a network whose result a Value is.
 
     >>> RULES["dot"].sequences, RULES["sin"].sequences
     (2, 0)

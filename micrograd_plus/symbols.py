@@ -38,7 +38,7 @@ class Trace:
 
     def __init__(self, *, exact: bool = True, careful: bool = False) -> None:
         self.exact, self.careful, self.chained, self.hidden = exact, careful, False, False
-        self.done = False  # then it takes no more symbols
+        self.running = True  # until the function has returned
         self.symbols: dict[Any, Symbol] = {}
 
     def input(self, name: str) -> Symbol:
@@ -51,17 +51,21 @@ class Trace:
         for x in operands:
             if type(x) is not Symbol:
                 key.append(repr(x))  # tells 0.0 from -0.0
-            elif x.trace.done:
-                raise TypeError(f"{x!r}, of a program that is done: it was kept from an earlier call")
-            elif x.trace is not self:
-                raise Foreign
             else:
+                self.check(x)
                 key.append(x.index)
                 by_chain = by_chain or x.by_chain
         found = self.symbols.get(place := tuple(key))
         if found is None:
             found = self.symbols[place] = Symbol(self, operation, operands, by_chain)
         return found
+
+    def check(self, x: Symbol) -> None:
+        """Foreign if `x` is of a trace around this one, TypeError if it is of one that is done."""
+        if x.trace is not self:
+            if x.trace.running:
+                raise Foreign
+            raise TypeError(f"{x!r}, of a program that is done: it was kept from an earlier call")
 
 
 class Symbol:
@@ -81,9 +85,10 @@ class Symbol:
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
         """The operation of that name on these operands, one of which is a symbol."""
-        if any(isinstance(x, Value) for x in operands):
-            return _operate(RULES[name], operands)
-        operands = tuple([number(x, name) for x in operands])
+        if len(operands) > 1:
+            if any(isinstance(x, Value) for x in operands):
+                return _operate(RULES[name], operands)
+            operands = tuple([number(x, name) for x in operands])
         return (_over_sequence if RULES[name].sequences else SIMPLER.get(name, _symbol))(name, operands)
 
     def where(self, x: Any, y: Any, by_chain: bool = False) -> Any:
@@ -95,6 +100,8 @@ class Symbol:
             return x
         if type(x) is Symbol and x.operation == "where" and type(y) is float and repr(y) == repr(x.operands[2]):
             return (self & x.operands[0]).where(x.operands[1], y)  # one choice for two: else they grow in each other
+        if type(y) is Symbol and y.operation == "where" and type(x) is float and repr(x) == repr(y.operands[1]):
+            return (self | y.operands[0]).where(x, y.operands[2])
         return self.trace.symbol("where", (self, x, y), by_chain)
 
     def _chosen(self, x: Any, y: Any) -> tuple[Any, Any, Any]:
@@ -103,7 +110,10 @@ class Symbol:
     def __pos__(self) -> Any:
         return self
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        if self.trace.running:  # a set or a dict would not find the number
+            self._unknown()
+        return object.__hash__(self)
 
     def __and__(self, other: Any) -> Any:
         return self.trace.symbol("and", (self, other)) if isinstance(other, Symbol) else self if other else False
@@ -156,16 +166,15 @@ def _trace(operands: tuple[Any, ...]) -> Trace:
 
 def _add(name: str, operands: tuple[Any, ...]) -> Any:
     x, y = operands
-    if type(x) is type(y) is Symbol:
-        if y.operation == "neg":
-            return x - y.operands[0]
-        if x.operation == y.operation == "where":
-            (condition, a, b), (other, c, d) = x.operands, y.operands
-            if condition is other:
-                return condition.where(a + c, b + d)
-            if type(b) is type(d) is float and b == d == 0.0 and x.by_chain and y.by_chain:
-                total = x.trace.symbol(name, operands)
-                return (condition | other).where(total, 0.0)  # a sum of nothing is nothing, also in front of ∞
+    if type(y) is Symbol and y.operation == "neg":
+        return x - y.operands[0]
+    if type(x) is type(y) is Symbol and x.operation == y.operation == "where":
+        (condition, a, b), (other, c, d) = x.operands, y.operands
+        if condition is other:
+            return condition.where(a + c, b + d)
+        if type(b) is type(d) is float and b == d == 0.0 and x.by_chain and y.by_chain:
+            total = x.trace.symbol(name, operands)
+            return (condition | other).where(total, 0.0)  # a sum of nothing is nothing, also in front of ∞
     for zero, other in (operands, operands[::-1]):
         # That -0.0 + 0.0 is 0.0 matters to the rule of sqrt, and may to a function, but not in a sum of gradients.
         if type(zero) is float and zero == 0.0 and other.by_chain and other.operation != "sqrt":

@@ -544,3 +544,10 @@ def test_targets_may_be_arguments_of_a_program(loss, targets):
         assert value == pytest.approx(expected, rel=1e-14)
         assert np.allclose(gradient, slopes, rtol=1e-14, atol=1e-16)
     assert len(program._programs) == 1
+
+
+def test_whole_numbers_among_others_make_no_program_of_their_own():
+    program = jit(lambda xs, y: [xs[0] / xs[1], y])
+    assert program([1, 2.0], 3) == [0.5, 3.0] == program([1.0, 2], 3) == program([1, 2], 3)
+    assert len(program._programs) == 1
+    assert type(program([1, 2], 3)[1]) is float

@@ -12,7 +12,7 @@ import pytest
 
 import micrograd_plus as mg
 from micrograd_plus import Value
-from micrograd_plus.losses import mse
+from micrograd_plus.losses import binary_cross_entropy, cross_entropy, hinge, mse
 from micrograd_plus.nn import MLP, Neuron
 from micrograd_plus.optim import SGD, Adam, AdamW, Optimizer, clip_grad_norm, fit
 
@@ -660,3 +660,225 @@ def test_fit_wants_a_loss_that_can_be_called():
 
 def test_an_optimizer_shows_how_many_parameters_and_which_rate_it_has():
     assert repr(AdamW(MLP(2, [3, 1]).parameters(), lr=0.25)) == "AdamW(13 parameters, lr=0.25)"
+
+
+# Compiled -------------------------------------------------------------------------------------------------------------
+
+POINTS = [([math.sin(i), math.cos(3.0 * i)], i % 3) for i in range(30)]
+
+
+def weights(loss=cross_entropy, data=POINTS, make=None, **options):
+    """The parameters and the history after training one small network."""
+    model = make() if make else MLP(2, [5, 3], activation="tanh", seed=1)
+    optimizer = Adam(model.parameters(), lr=0.05)
+    options = {"epochs": 6, "batch_size": 8, "seed": 1, "progress": False, **options}
+    return fit(model, data, loss, optimizer, **options), [p.data for p in model.parameters()]
+
+
+@pytest.mark.parametrize("backend", ["python", "numpy", "numba", True])
+@pytest.mark.parametrize("arrays", [False, True])
+def test_compiled_training_ends_with_the_weights_of_eager_training(backend, arrays):
+    if backend == "numba":
+        pytest.importorskip("numba", reason="numba is not installed")
+    data = [(np.array(x), np.int64(k)) for x, k in POINTS] if arrays else POINTS
+    history, found = weights(data=data, compile=backend)
+    expected, numbers = weights(compile=False)
+    assert history == pytest.approx(expected, rel=1e-9)
+    assert found == pytest.approx(numbers, rel=1e-9, abs=1e-9)
+    assert found != weights(compile=False, epochs=5)[1]
+
+
+def test_the_model_itself_is_called_on_a_few_pairs_only():
+    calls = []
+
+    class Counted(MLP):
+        def forward(self, x):
+            calls.append(x)
+            return super().forward(x)
+
+    weights(make=lambda: Counted(2, [5, 3], "tanh", seed=1))
+    assert len(calls) == 1 + 2 * 8 + 8 + 8 + 8  # for the program, and to compare at first and in steps 1, 4 and 16
+    calls.clear()
+    weights(make=lambda: Counted(2, [5, 3], "tanh", seed=1), epochs=1)  # fewer than a hundred pairs: it does not pay
+    assert len(calls) == 30
+
+
+def noisy():
+    class Noisy(MLP):
+        def forward(self, x):
+            return super().forward([value + random.gauss(0.0, 0.1) for value in x])
+
+    return Noisy(2, [5, 3], activation="tanh", seed=1)
+
+
+def faint():
+    class Faint(MLP):
+        def forward(self, x):
+            return super().forward([value if random.random() < 0.999999 else 0.0 for value in x])
+
+    return Faint(2, [5, 3], activation="tanh", seed=1)
+
+
+def branching():
+    class Branching(MLP):
+        def forward(self, x):
+            return super().forward(x if x[0] > 0.0 else [2.0 * value for value in x])
+
+    return Branching(2, [5, 3], activation="tanh", seed=1)
+
+
+def normed(predictions, targets):
+    """A loss in which the pairs of a batch are not independent of each other."""
+    return cross_entropy(predictions, targets) * max(abs(row[0]) for row in predictions)
+
+
+def balanced(predictions, targets):
+    """A mean in which one class counts more; of a single pair, it is the loss of that."""
+    shares = [mg.where(t == 0, 5.0, 1.0) for t in targets]
+    losses = [cross_entropy(p, t) for p, t in zip(predictions, targets, strict=True)]
+    total = sum(share * one for share, one in zip(shares, losses, strict=True))
+    return total / sum(shares)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"make": noisy}, "depend on something else than the parameters and the single pair"),
+        ({"make": faint}, "draws random numbers"),
+        ({"make": branching}, r"test_optim\.py, line \d+: this number is not known"),
+        ({"loss": normed}, "depend on something else than"),
+        ({"loss": balanced, "data": sorted(POINTS, key=lambda pair: pair[1])}, "depend on something else than"),
+        ({"make": Line, "data": LINE * 10, "loss": mse}, "the model must be a Module"),
+    ],
+)
+def test_what_cannot_be_compiled_is_trained_as_it_is(options, message):
+    random.seed(5)
+    history, found = weights(**options)
+    random.seed(5)
+    expected, numbers = weights(compile=False, **options)
+    assert (history, found) == (expected, numbers)
+    with pytest.raises((TypeError, ValueError), match=message):
+        weights(compile="python", **options)
+
+
+def test_parameters_that_are_not_trained_stay_as_they_are_in_the_program():
+    def halves(compile):
+        model = MLP(2, [5, 3], activation="tanh", seed=1)
+        optimizer = SGD(model.layers[1].parameters(), lr=0.1)
+        history = fit(model, POINTS, cross_entropy, optimizer, epochs=6, progress=False, compile=compile)
+        return history, [p.data for p in model.parameters()]
+
+    (history, found), (expected, numbers) = halves("python"), halves(False)
+    assert history == pytest.approx(expected, rel=1e-12)
+    assert found == pytest.approx(numbers, rel=1e-12)
+    assert found[:15] == [p.data for p in MLP(2, [5, 3], activation="tanh", seed=1).parameters()][:15]
+
+
+def test_a_parameter_of_the_loss_is_no_reason_to_lose_its_gradient():
+    def with_scale(compile):
+        model, scale = MLP(2, [5, 3], activation="tanh", seed=1), Value(1.0)
+        optimizer = SGD([*model.parameters(), scale], lr=0.1)
+
+        def loss(predictions, targets):
+            return cross_entropy(predictions, targets) * scale
+
+        fit(model, POINTS, loss, optimizer, epochs=6, progress=False, compile=compile)
+        return scale.data
+
+    assert with_scale(True) == with_scale(False) != 1.0
+
+
+@pytest.mark.parametrize("backend", ["python", "numpy"])
+def test_inputs_of_several_lengths_are_several_programs(backend):
+    def total(predictions, targets):
+        return mse(predictions, targets)
+
+    class Mean(Neuron):
+        def forward(self, xs):
+            return super().forward([sum(xs) / len(xs)])
+
+    data = [([0.1 * i] * (1 + i % 3), 0.5 * i) for i in range(30)]
+    results = [
+        weights(loss=total, data=data, make=lambda: Mean(1, "tanh", seed=1), compile=compile)
+        for compile in (backend, False)
+    ]
+    (history, found), (expected, numbers) = results
+    assert history == pytest.approx(expected, rel=1e-9)
+    assert found == pytest.approx(numbers, rel=1e-9)
+
+
+def test_a_loss_that_overflows_in_a_program_is_told_as_in_eager():
+    def messages(compile, x):
+        model = Neuron(1, "linear", seed=1)
+        with pytest.raises(FloatingPointError) as caught:
+            fit(model, [(x, 0.0)], mse, SGD(model.parameters(), lr=1e200), 200, progress=False, compile=compile)
+        return str(caught.value)
+
+    for x in (1e200, 1.0):
+        assert messages("python", x) == messages(False, x)
+    model = Neuron(1, mg.log, seed=1)
+    model.load_state_dict({"weights.0": 1.0, "bias": 0.0})
+    with pytest.raises(ValueError, match="log") as caught:
+        fit(model, [(2.0, 0.0), (-1.0, 0.0)], mse, SGD(model.parameters(), lr=0.1), 100, progress=False)
+    assert "at step 0" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("start", [0.0, 0.5])
+def test_weight_decay_in_the_loss_is_not_lost(start):
+    """The loss looks at the parameters by itself; at zero that would not show in a value or a gradient."""
+
+    def decayed(compile):
+        model = Neuron(2, "linear", seed=1)
+        for p in model.parameters():
+            p.data = start
+
+        def loss(predictions, targets):
+            return mse(predictions, targets) + 0.1 * sum((p * p for p in model.parameters()), Value(0.0))
+
+        fit(model, POINTS, loss, SGD(model.parameters(), lr=0.1), epochs=6, progress=False, compile=compile)
+        return [p.data for p in model.parameters()]
+
+    assert decayed(True) == decayed(False)
+
+
+def test_a_model_that_changes_while_it_is_trained_is_found_out():
+    class Scheduled(Neuron):
+        temperature = 1.0
+
+        def forward(self, x):
+            return super().forward(x) * self.temperature
+
+    def rate(step):
+        model.temperature = 0.9**step
+        return 0.01
+
+    model = Scheduled(2, "linear", seed=1)
+    with pytest.raises(
+        ValueError, match=r"depend on something else .* compile=False trains them as they are"
+    ) as caught:
+        fit(model, POINTS, mse, SGD(model.parameters(), lr=rate), epochs=9, batch_size=10, seed=1, progress=False)
+    assert "at step 4," in caught.value.__notes__[0]
+
+
+def test_targets_that_are_none_are_not_learnt_in_a_program():
+    for loss, data in [(hinge, 1), (binary_cross_entropy, 1)]:
+        pairs = [([0.1 * i, 1.0], data) for i in range(50)]
+        pairs[-2] = ([0.5, 1.0], 0 if loss is hinge else 2)
+        model = Neuron(2, "linear", seed=1)
+        with pytest.raises(FloatingPointError, match="the loss is nan"):
+            fit(model, pairs, loss, SGD(model.parameters(), lr=0.1), epochs=9, batch_size=10, seed=2, progress=False)
+
+
+def test_truth_values_are_targets():
+    pairs = [(x, k > 1) for x, k in POINTS]
+    history, _ = weights(loss=mse, data=pairs, make=lambda: Neuron(2, "tanh", seed=1), compile="python")
+    assert history == pytest.approx(
+        weights(loss=mse, data=pairs, make=lambda: Neuron(2, "tanh", seed=1), compile=False)[0]
+    )
+
+
+def test_a_backend_that_is_none_is_refused():
+    with pytest.raises(
+        ValueError, match="compile must be True, False, or one of python, numpy, numba, jax; got 'fast'"
+    ):
+        weights(compile="fast")

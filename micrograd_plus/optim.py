@@ -433,6 +433,7 @@ def _mean_of_pairs(model: Any, loss: Any, optimizer: Optimizer, backend: str) ->
         numbers = [parameter.data for parameter in optimizer.parameters]
         value, sums = 0.0, [0.0] * len(numbers)
         for x, target, n in [(x, target, 1) for x, target in batch] if backend == "python" else _columns(batch):
+            target = float(target) if type(target) is bool else target  # a flag would be run as it is
             part, gradient = program(numbers, x, target)
             value += float(part) * n
             sums = [total + float(g) * n for total, g in zip(sums, gradient, strict=True)]

@@ -99,9 +99,11 @@ class Symbol:
         if x is y or (type(x) is type(y) is float and repr(x) == repr(y)):
             return x
         if type(x) is Symbol and x.operation == "where" and type(y) is float and repr(y) == repr(x.operands[2]):
-            return (self & x.operands[0]).where(x.operands[1], y)  # one choice for two: else they grow in each other
+            return (self & x.operands[0]).where(
+                x.operands[1], y, by_chain or x.by_chain
+            )  # one choice for two: else they grow in each other
         if type(y) is Symbol and y.operation == "where" and type(x) is float and repr(x) == repr(y.operands[1]):
-            return (self | y.operands[0]).where(x, y.operands[2])
+            return (self | y.operands[0]).where(x, y.operands[2], by_chain or y.by_chain)
         return self.trace.symbol("where", (self, x, y), by_chain)
 
     def _chosen(self, x: Any, y: Any) -> tuple[Any, Any, Any]:
@@ -171,10 +173,10 @@ def _add(name: str, operands: tuple[Any, ...]) -> Any:
     if type(x) is type(y) is Symbol and x.operation == y.operation == "where":
         (condition, a, b), (other, c, d) = x.operands, y.operands
         if condition is other:
-            return condition.where(a + c, b + d)
+            return condition.where(a + c, b + d, x.by_chain or y.by_chain)
         if type(b) is type(d) is float and b == d == 0.0 and x.by_chain and y.by_chain:
             total = x.trace.symbol(name, operands)
-            return (condition | other).where(total, 0.0)  # a sum of nothing is nothing, also in front of ∞
+            return (condition | other).where(total, 0.0, True)  # a sum of nothing is nothing, also in front of ∞
     for zero, other in (operands, operands[::-1]):
         # That -0.0 + 0.0 is 0.0 matters to the rule of sqrt, and may to a function, but not in a sum of gradients.
         if type(zero) is float and zero == 0.0 and other.by_chain and other.operation != "sqrt":
@@ -217,7 +219,7 @@ def _chained(name: str, operands: tuple[Any, ...]) -> Any:
             condition, a, b = factor.operands
             if (type(a) is float and a == 0.0) or (type(b) is float and b == 0.0):
                 chained = FUNCTIONS["chained"]  # of the other side nothing is to arrive, not even 0 · ∞
-                return condition.where(chained(a, other), chained(b, other))
+                return condition.where(chained(a, other), chained(b, other), True)
     trace = _trace(operands)
     if trace.careful:
         return trace.symbol(name, operands, True)

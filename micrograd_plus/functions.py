@@ -196,7 +196,7 @@ def _product(x: float, y: float) -> tuple[float, float]:
 
 
 def _gaussian(x: float, c: float) -> float:
-    if not math.fabs(c * x * x) < 1e3:  # 0 or infinite, or nan
+    if not 0.0 < math.fabs(c * x * x) < 1e3:  # 1, 0 or infinite, or nan
         return math.exp(c * x * x)
     x, exponent = math.frexp(x)
     c = math.ldexp(c, 2 * exponent)  # c·x² is the same, and now no square is too large or too small to be split

@@ -370,3 +370,8 @@ def test_the_absolute_value_of_a_zero_of_either_sign_is_plus_zero():
 def test_how_many_operands_a_function_takes_is_said_by_name():
     with pytest.raises(TypeError, match="positional arguments"):
         lift("nothing", math.hypot, None, 2)
+
+
+@pytest.mark.parametrize("c", [-1e308, -1e301, -1.0, -1e-308, 0.0, 1e301])
+def test_the_top_of_a_bell_is_1_however_steep_it_is(c):
+    assert FUNCTIONS["gaussian"](0.0, c) == FUNCTIONS["gaussian"](-0.0, c) == 1.0

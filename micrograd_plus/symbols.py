@@ -31,9 +31,9 @@ class Foreign(Exception):
 class Trace:
     """The symbols of one program, by what they are.
 
-    `exact` keeps operations over sequences as they are, which round once; otherwise they are made of others. `careful`
-    keeps the chain rule's 0 · ∞ = 0. If it is not, `chained` tells that a result may be nan for want of that, `hidden`
-    that a comparison may be wrong for want of it, which no result would show.
+    `exact` keeps squares and operations over sequences as they are; otherwise they are made of others, which may change
+    the last bits. `careful` keeps the chain rule's 0 · ∞ = 0. If it is not, `chained` tells that a result may be nan for
+    want of that, `hidden` that a comparison may be wrong for want of it, which no result would show.
     """
 
     def __init__(self, *, exact: bool = True, careful: bool = False) -> None:
@@ -205,6 +205,8 @@ def _pow(name: str, operands: tuple[Any, ...]) -> Any:
     x, y = operands
     if type(y) is float and y in (0.0, 1.0):
         return x if y else 1.0
+    if type(y) is float and y in (2.0, 3.0) and not x.trace.exact:
+        return x * x if y == 2.0 else x * x * x  # perhaps another last bit, but far sooner
     return _symbol(name, operands)
 
 

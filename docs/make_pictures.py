@@ -5,7 +5,7 @@ the same source, whereas the picture depends, by a fraction of a point here and 
 the fonts of the machine: so it is the source that the tests compare with what the code draws today. The plots are drawn
 by matplotlib, and have no such source.
 
-With --examples it runs the examples instead, which leave the pictures of gallery.md: that takes a minute or two.
+With --examples it runs the examples instead, which leave the pictures of gallery.md: that takes a few minutes.
 """
 
 import io

@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris, make_moons
+from sklearn.datasets import load_digits, load_iris, make_moons
 from sklearn.model_selection import train_test_split
 
-from micrograd_plus import draw_dot, value_and_grad
+from micrograd_plus import draw_dot, jit, value_and_grad
 from micrograd_plus.nn import MLP
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -227,6 +227,311 @@ def test_the_irises_are_told_apart(tmp_path, capsys, whole):
     assert pictures["picture"].stat().st_size < 150_000
 
 
+def test_a_network_learns_the_digits(tmp_path, capsys):
+    picture = tmp_path / "read.svg"
+    model, losses = runpy.run_path(str(EXAMPLES / "digits.py"))["main"](epochs=2, picture=picture)
+    out, bar = capsys.readouterr()
+    found, right, held_out = check_digits(model, out)
+    assert "90/90" in bar  # steps: 1437 digits are 45 batches, the last of them of 29
+    assert losses[1] < 0.6 * losses[0]
+    assert right[held_out].mean() > 0.8
+
+    text = svg(picture)
+    wrong = [i for i in held_out if not right[i]]
+    assert f"{len(wrong)} of 360 misread, the surest first" in text
+    target = load_digits().target
+    shown = re.findall(r"(\d) as (\d): (\d+)%", text)
+    assert len(shown) == min(12, len(wrong))
+    assert {(int(digit), int(answer)) for digit, answer, _ in shown} <= {(target[i], found[i]) for i in wrong}
+    chances = [int(chance) for _, _, chance in shown]
+    assert chances == sorted(chances, reverse=True)
+
+
+def check_digits(model, out):
+    """The printed answers are what matrices say of that model; the answers for all digits, and which are held out."""
+    images, target = load_digits(return_X_y=True)
+    learnt, held_out = train_test_split(range(1797), test_size=360, stratify=target, random_state=0)
+    logits = images / 16.0
+    for layer in model.layers:
+        weights = np.array([[weight.data for weight in neuron.weights] for neuron in layer.neurons])
+        logits = logits @ weights.T + [neuron.bias.data for neuron in layer.neurons]
+        if layer is model.layers[0]:
+            logits = np.maximum(logits, 0.0)
+    found = logits.argmax(axis=1)
+    right = found == target
+    losses = np.log(np.exp(logits).sum(axis=1)) - logits[range(1797), target]
+    rows = [line.split() for line in out.splitlines()]
+    shown = [f"{losses[learnt].mean():.4f}", f"{right[learnt].mean():.1%}", f"{right[held_out].mean():.1%}"]
+    assert rows[3][1:] == shown
+    for digit, row in enumerate(rows[6:16]):
+        of_digit = found[[i for i in held_out if target[i] == digit]]
+        assert row == [f"{len(of_digit)}", "are", f"{digit}", *[f"{sum(of_digit == k)}" for k in range(10)]]
+    return found, right, held_out
+
+
+def test_the_picture_of_the_digits_shows_a_colour_for_right_and_one_for_wrong(tmp_path):
+    example, picture = runpy.run_path(str(EXAMPLES / "digits.py")), tmp_path / "read.svg"
+
+    def network(x):  # takes each image for the digit that is its first number, and the 3 for a 5
+        return [10.0 * (k == (5.0 if x[0] == 3.0 else x[0])) for k in range(10)]
+
+    for digits, wrong, title in ((range(10), 1, "1 of 10 misread"), ([0, 1, 2], 0, "0 of 3 misread")):
+        held_out = [([float(digit), *[0.5] * 63], digit) for digit in digits]
+        table = example["confusion"](network, held_out)
+        assert sum(map(sum, table)) == len(held_out)
+        assert table[3][3] == 0
+        example["draw"](network, table, held_out, picture)
+        text = picture.read_text(encoding="utf-8")
+        assert text.count("fill: #e69f00") == wrong
+        assert text.count("fill: #cce3f0") == len(held_out) - wrong
+        assert title in svg(picture)
+
+
+def test_the_digits_are_read(tmp_path, capsys, whole):
+    picture = tmp_path / "read.svg"
+    model, losses = runpy.run_path(str(EXAMPLES / "digits.py"))["main"](picture=picture)
+    _, right, held_out = check_digits(model, capsys.readouterr().out)
+    assert len(losses) == 20
+    assert right[held_out].mean() >= 0.95
+    assert picture.stat().st_size < 150_000
+
+
+SMALL = {"context": 4, "width": 4, "heads": 2, "hidden": 5}
+
+
+def transformer(numbers, letters):
+    """What the transformer of that state answers to letters, by matrices of real or complex numbers."""
+
+    def matrix(name, rows, columns):
+        return np.array([[numbers[name.format(i, k)] for k in range(columns)] for i in range(rows)])
+
+    def layer(x, name, width):
+        weights = matrix(f"{name}.neurons.{{}}.weights.{{}}", width, x.shape[1])
+        return x @ weights.T + np.array([numbers[f"{name}.neurons.{i}.bias"] for i in range(width)])
+
+    def normed(x):
+        return x / np.sqrt((x**2).mean(axis=1, keepdims=True) + 1e-5)
+
+    x = normed(matrix("letters.{}.{}", 27, 4)[letters] + matrix("places.{}.{}", 4, 4)[: len(letters)])
+    query, key, value = [layer(x, f"attention.{name}", 4).reshape(-1, 2, 2) for name in ("query", "key", "value")]
+    seen = np.tril(np.ones((len(letters), len(letters))))
+    shares = np.exp(np.einsum("ihk,jhk->hij", query, key) / np.sqrt(2.0)) * seen
+    shares = shares / shares.sum(axis=2, keepdims=True)
+    x = x + layer(np.einsum("hij,jhk->ihk", shares, value).reshape(-1, 4), "attention.mix", 4)
+    hidden = layer(normed(x), "mlp.layers.0", 5)
+    x = x + layer(np.where(hidden.real > 0.0, hidden, 0.0), "mlp.layers.1", 4)
+    return layer(normed(x), "logits", 27), shares
+
+
+def transformer_loss(numbers, letters, following, counts):
+    logits, _ = transformer(numbers, letters)
+    return np.sum(counts * (np.log(np.exp(logits).sum(axis=1)) - logits[range(len(letters)), following]))
+
+
+def test_the_loss_of_a_transformer_and_its_gradient_are_what_matrices_say():
+    example = runpy.run_path(str(EXAMPLES / "names.py"))
+    model = example["Transformer"](Random(2), **SMALL)
+    state, generator = model.state_dict(), Random(3)
+    state = {name: number + generator.gauss(0.0, 0.5) for name, number in state.items()}
+    loss = example["loss_of"](model)
+    compiled = jit(value_and_grad(loss))
+    for name in ("bo", "olga"):
+        for window in example["windows"](name, 4):
+            expected = [transformer_loss(state | {name: state[name] + 1e-30j}, *window).imag / 1e-30 for name in state]
+            for run in (value_and_grad(loss), compiled):
+                value, gradient = run(list(state.values()), *window)
+                assert value == pytest.approx(transformer_loss(state, *window), rel=1e-12)
+                assert gradient == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_the_drawn_attention_is_that_of_matrices():
+    example = runpy.run_path(str(EXAMPLES / "names.py"))
+    model = example["Transformer"](Random(2), **SMALL)
+    network = model.bind(list(model.state_dict().values()))
+    letters = [0, 14, 12, 7]
+    _, expected = transformer(model.state_dict(), letters)
+    shares = network.attention.shares(network.rows(letters))
+    for head, of_places in zip(expected, shares, strict=True):
+        for place, of_place in enumerate(of_places):
+            assert of_place == pytest.approx(head[place, : place + 1], rel=1e-12)
+
+
+def test_a_later_letter_changes_nothing_that_is_expected_before_it():
+    model = runpy.run_path(str(EXAMPLES / "names.py"))["Transformer"](Random(2), **SMALL)
+    network = model.bind(list(model.state_dict().values()))
+    first, second = network([0, 14, 12, 7]), network([0, 14, 1, 0])
+    assert first[:2] == second[:2]
+    assert all(a != b for a, b in zip(first[2:], second[2:], strict=True))
+    assert network([0, 14]) == first[:2]
+
+
+@pytest.mark.parametrize("name", ["al", "ana", "anna", "annaba", "annabella"])
+def test_each_letter_of_a_name_is_asked_once_after_those_before_it(name):
+    windows = runpy.run_path(str(EXAMPLES / "names.py"))["windows"](name, 4)
+    asked = []
+    for letters, following, counts in windows:
+        assert len(letters) == len(following) == len(counts) == 4
+        for place in range(4):
+            assert counts[place] in (0.0, 1.0)
+            if counts[place]:
+                asked.append((letters[: place + 1], following[place]))
+    numbers = [0, *[ord(letter) - ord("a") + 1 for letter in name], 0]
+    assert asked == [(numbers[max(0, end - 4) : end], numbers[end]) for end in range(1, len(numbers))]
+
+
+def test_the_list_of_names_is_in_order():
+    names = (EXAMPLES / "names.txt").read_text(encoding="utf-8").split("\n")
+    assert names.pop() == ""
+    assert len(names) == 1500
+    assert names == sorted(set(names))
+    assert all(re.fullmatch("[a-z]{3,10}", name) for name in names)
+    assert "natalia" not in names  # the picture shows what is expected in a name that is new to it
+
+
+def test_a_transformer_learns_names(tmp_path, capsys):
+    example, picture = runpy.run_path(str(EXAMPLES / "names.py")), tmp_path / "heads.svg"
+    names = ["ana", "anna", "hana", "hanna", "nana"] * 10
+    model, losses, new = example["main"](steps=60, picture=picture, names=names, held_out=10, shown="hannah", **SMALL)
+    assert len(losses) == 60
+    assert losses[0] == pytest.approx(math.log(27), abs=0.1)
+    assert sum(losses[-6:]) / 6 < 0.5 * losses[0]
+    assert set("".join(new)) <= set("abcdefghijklmnopqrstuvwxyz")
+    assert not set(new) & set(names)
+
+    out = capsys.readouterr().out
+    assert out.startswith(f"{len(model.parameters())} parameters, 40 names to learn from, 10 held out\n")
+    rows = [line.split() for line in out.splitlines() if re.fullmatch(r" +\d+  \d\.\d{4}   +\d\.\d{4}", line)]
+    assert [int(row[0]) for row in rows] == list(range(0, 61, 6))
+    for row, start in zip(rows[1:], range(0, 60, 6), strict=True):
+        assert float(row[1]) == pytest.approx(sum(losses[start : start + 6]) / 6, abs=5e-5)
+    assert float(rows[0][2]) == pytest.approx(math.log(27), abs=0.1)
+    assert float(rows[-1][2]) < 0.5 * float(rows[0][2])
+    assert "min,\nextrapolated from 3 of their 960 gradients." in out  # 60 batches of 16
+    lines = re.findall(r"^16 names at temperature (\S+) .*\n(.*(?:\n[a-z].*)*)", out, re.MULTILINE)
+    assert [temperature for temperature, _ in lines] == ["0.5", "0.75", "1.0"]
+    for _, line in lines:
+        for name in line.split():
+            assert name.endswith("*") == (name.strip("*") in names)
+            assert name.endswith("*") or name in new
+    text = svg(picture)
+    assert "all letters alike" in text
+    assert re.findall(r"^\s*\.(\w*)$", text, re.MULTILINE).count("han") == 1  # as long as the context
+
+
+def test_a_letter_that_does_not_count_has_no_share_in_the_mean_loss():
+    example = runpy.run_path(str(EXAMPLES / "names.py"))
+    model = example["Transformer"](Random(2), **SMALL)
+    data = [window for name in ("al", "anna") for window in example["windows"](name, 4)]
+    state = model.state_dict()
+    asked = 3 + 5  # and a point behind each
+    expected = sum(transformer_loss(state, *window) for window in data) / asked
+    numbers = list(state.values())
+
+    def answer(numbers, letters):
+        return model.bind(numbers)(letters)
+
+    assert example["mean_loss"](answer, numbers, data) == pytest.approx(expected, rel=1e-12)
+    for backend in ("python", "numpy"):
+        learn = jit(value_and_grad(example["loss_of"](model)), backend, reduce="sum")
+        assert example["gradients"](model.parameters(), learn, data) == pytest.approx(expected, rel=1e-12)
+        for name, parameter in model.named_parameters()[::10]:
+            slope = sum(transformer_loss(state | {name: state[name] + 1e-30j}, *window).imag for window in data) / 1e-30
+            assert parameter.grad == pytest.approx(slope / asked, rel=1e-9, abs=1e-12)
+
+
+def test_names_held_out_are_not_learnt_from(tmp_path):
+    example = runpy.run_path(str(EXAMPLES / "names.py"))
+    gradients, mean_loss, learnt, asked = example["gradients"], example["mean_loss"], [], []
+
+    def learning(parameters, learn, batch):
+        learnt.extend(batch)
+        return gradients(parameters, learn, batch)
+
+    def asking(answer, numbers, data):
+        asked.append(data)
+        return mean_loss(answer, numbers, data)
+
+    example["main"].__globals__.update(gradients=learning, mean_loss=asking)
+    names = [letter + "na" for letter in "bcdfghjklmnprstv"]
+    example["main"](steps=2, picture=tmp_path / "heads.svg", names=names, held_out=4, **SMALL)
+    assert asked[-1] == asked[0]
+    held_out, learnt = [{tuple(letters) for letters, _, _ in data} for data in (asked[0], learnt)]
+    assert len(held_out) == 4
+    assert len(learnt) == 12
+    assert held_out.isdisjoint(learnt)
+
+
+def test_a_name_ends_at_the_point_and_is_no_longer_than_it_may_be():
+    invent = runpy.run_path(str(EXAMPLES / "names.py"))["invent"]
+    seen = []
+
+    def answer(numbers, letters):  # after k letters, letter k + 1 is certain, and after four the end
+        seen.append(letters)
+        return [[100.0 * (i == (letter + 1) % 5) for i in range(27)] for letter in letters]
+
+    assert invent(answer, [], 3, 1.0, Random(1)) == "abcd"
+    assert seen == [[0, 0, 0], [0, 1, 0], [0, 1, 2], [1, 2, 3], [2, 3, 4]]
+    assert len(invent(lambda numbers, letters: [[0.0, 100.0, *[0.0] * 25]] * 3, [], 3, 1.0, Random(1))) == 12
+
+
+def test_a_temperature_makes_likely_letters_likelier_or_less_so():
+    invent = runpy.run_path(str(EXAMPLES / "names.py"))["invent"]
+    chances = [0.5, 0.25, 0.25]
+
+    def answer(numbers, letters):  # a point, an a, or a b, and then the end
+        logits = [math.log(chance) for chance in chances] if letters == [0] else [0.0, -1e9, -1e9]
+        return [[*logits, *[-1e9] * 24]]
+
+    generator = Random(1)
+    for temperature, expected in ((1.0, 0.5), (0.5, 2 / 3), (2.0, 1 / (1 + math.sqrt(2)))):
+        empty = sum(invent(answer, [], 1, temperature, generator) == "" for _ in range(4000)) / 4000
+        assert empty == pytest.approx(expected, abs=0.04)  # five standard deviations
+
+
+def test_ctrl_c_ends_the_learning_of_names_and_shows_what_was_learnt(tmp_path, capsys):
+    example = runpy.run_path(str(EXAMPLES / "names.py"))
+    gradients, calls = example["gradients"], []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 5:  # the first makes the program
+            raise KeyboardInterrupt
+        return gradients(*arguments)
+
+    example["main"].__globals__["gradients"] = interrupted
+    _, losses, _ = example["main"](picture=tmp_path / "heads.svg", names=["ana", "anna"] * 10, held_out=5, **SMALL)
+    assert len(losses) == 3
+    assert "Interrupted in step 3\n3 steps took" in capsys.readouterr().out
+    assert "all letters alike" in svg(tmp_path / "heads.svg")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--steps", "0"], "argument --steps: expected a whole number from 1 up, got '0'"),
+        (["--steps", "many"], "argument --steps: expected a whole number from 1 up, got 'many'"),
+        (["--backend", "cuda"], "argument --backend: invalid choice: 'cuda' (choose from"),
+        (["natalia"], "unrecognized arguments: natalia"),
+    ],
+)
+def test_what_names_cannot_be_asked_is_told_in_a_line(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["names.py", *arguments])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(EXAMPLES / "names.py"), run_name="__main__")
+    assert message in capsys.readouterr().err
+
+
+def test_a_transformer_makes_up_names(tmp_path, capsys, whole):
+    picture = tmp_path / "heads.svg"
+    _, losses, new = runpy.run_path(str(EXAMPLES / "names.py"))["main"](picture=picture)
+    rows = re.findall(r"^ +\d+  \d\.\d{4}   +(\d\.\d{4})$", capsys.readouterr().out, re.MULTILINE)
+    assert losses[0] == pytest.approx(math.log(27), abs=0.1)
+    assert sum(losses[-80:]) / 80 < 2.4
+    assert float(rows[-1]) < 2.5
+    assert len(new) > 30
+    assert picture.stat().st_size < 150_000
+
+
 def test_the_gallery_shows_the_pictures_that_the_examples_leave():
     docs = EXAMPLES.parent / "docs"
     shown = re.findall(r"\(images/gallery/([^)]+)\)", (docs / "gallery.md").read_text(encoding="utf-8"))
@@ -338,8 +643,10 @@ def test_every_example_is_tested():
     assert sorted(path.name for path in EXAMPLES.glob("*.py")) == [
         "backpropagation_by_hand.py",
         "differential_equation.py",
+        "digits.py",
         "iris.py",
         "moons.py",
+        "names.py",
         "neuron.py",
         "vanishing_gradients.py",
     ]

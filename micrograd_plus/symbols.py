@@ -32,8 +32,8 @@ class Trace:
     """The symbols of one program, by what they are.
 
     `exact` keeps squares and operations over sequences as they are; otherwise they are made of others, which may change
-    the last bits. `careful` keeps the chain rule's 0 · ∞ = 0. If it is not, `chained` tells that a result may be nan for
-    want of that, `hidden` that a comparison may be wrong for want of it, which no result would show.
+    the last bits. `careful` keeps the chain rule's 0 · ∞ = 0. If it does not, `chained` tells that a result may be nan
+    for want of that, `hidden` that a comparison may be wrong for want of it, which no result would show.
     """
 
     def __init__(self, *, exact: bool = True, careful: bool = False) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import builtins
 import gc
-from itertools import count
+from itertools import compress, count
 from math import inf, nan
 
 from .functions import KERNELS, number
@@ -203,7 +203,7 @@ def _structure(x: Any, batches: bool) -> Any:
         parts = [_structure(part, batches) for part in x.values()]
         return None if None in parts else (kind, *x, *parts)
     if getattr(getattr(x, "dtype", None), "kind", "") in "fiub" and hasattr(x, "tolist"):
-        return float if batches else (kind, x.shape)
+        return ("batch" if x.shape else float) if batches else (kind, x.shape)
     return None
 
 
@@ -236,7 +236,7 @@ def _over_floats(name: str, trace: Trace, printer: Printer, names: list[str], re
 def _over_arrays(
     name: str, backend: str, trace: Trace, printer: Printer, args: Any, result: Any, reduce: Any
 ) -> _Program:
-    outputs, reductions = tree_leaves(result), _reductions(reduce, result)
+    outputs, reductions, leaves = tree_leaves(result), _reductions(reduce, result), _leaves(args)
     machine: Any
     if backend == "numba":
         from .interpreter import compiled
@@ -247,13 +247,17 @@ def _over_arrays(
         source = lambda: machine.source  # noqa: E731
     else:
         from . import arrays
+        from .matrices import Matrices
 
-        texts = printer.program([str(x.operands[0]) for x in printer.leaves], outputs)
+        batches = [bool(getattr(x, "shape", ())) for x in leaves(args)]
+        plan = Matrices(outputs, reductions, compress(printer.leaves, batches), printer.name("count"))
+        arguments = printer.leaves if plan.count is None else [*printer.leaves, plan.count]
+        texts = printer.program([str(x.operands[0]) for x in arguments], plan.results)
         made = arrays.numpy_program if backend == "numpy" else arrays.jax_program
-        machine = made(_compiled(texts, name, arrays.kernels(backend)), reductions)
+        machine = made(lambda namespace: _compiled(texts, name, namespace), batches, plan)
+        plan.trace.symbols.clear()
         source = lambda: "\n\n".join(texts)  # noqa: E731
     trace.symbols.clear()
-    leaves = _leaves(args)
     program = _Program(lambda *args: machine(leaves(args)), source, _has_nan if trace.chained else None, _fill(result))
     program.machine = machine
     return program
@@ -282,8 +286,11 @@ def _sums(x: Any, text: str) -> list[str]:
 
 
 def _has_nan(results: list[Any]) -> bool:
-    total = sum(results)
-    return not (total if type(total) is float else float(total.sum())) <= inf
+    import numpy
+
+    with numpy.errstate(all="ignore"):  # ∞ - ∞
+        total = sum(results)
+        return not (total if type(total) is float else float(total.sum())) <= inf
 
 
 # Structures -----------------------------------------------------------------------------------------------------------

@@ -41,6 +41,10 @@ SEVERAL = {
     name for name, rule in RULES.items() if rule.template.endswith("[0]")
 }  # have several results, "item" takes one
 
+# Of matrices.py; what the first ones give always has a name, as it is used row by row.
+MATRICES = {"products", "chained_products", "sums", "chained_sums", "stack", "column", "total"}
+NAMED = {"products", "chained_products", "sums", "chained_sums"}
+
 
 class Printer:
     """The names of a program, and the lines of its beginning, which take its arguments apart.
@@ -53,7 +57,8 @@ class Printer:
         self.over_floats = over_floats
         self.header: list[str] = []
         self.leaves: list[Symbol] = []
-        taken = [*KERNELS, "array", "float", "map", "inf", "nan", "program"]
+        self.inline = {""} if over_floats else {"", "list", "item"}  # what never has a name of its own
+        taken = [*KERNELS, *MATRICES, "array", "float", "map", "inf", "nan", "program"]
         self.names = dict.fromkeys(taken, 1)  # how often each was wished
 
     def name(self, wish: str) -> str:
@@ -110,7 +115,8 @@ class Printer:
         for symbol in order:
             written, binds = self._written(symbol)
             raises = bool(needs) and (symbol.operation not in CALM or any(_raises(x) for x in symbol.operands))
-            if symbol.operation and (symbol.uses > 1 or len(written) > WIDTH - 30):
+            is_named = symbol.uses > 1 or len(written) > WIDTH - 30 or symbol.operation in NAMED
+            if is_named and symbol.operation not in self.inline:
                 if raises and needs[symbol] != ALWAYS:
                     nothing = "0.0" if symbol.operation not in SEVERAL else f"[0.0] * {len(symbol.operands)}"
                     written = f"{written if binds else f'({written})'} if {_cases(needs[symbol], needs)} else {nothing}"
@@ -153,6 +159,10 @@ class Printer:
             return operands[0], 9
         if operation in RULES:
             return _of_rule(RULES[operation], operands)
+        if operation == "list":
+            return f"[{', '.join(map(_text, operands))}]", 9
+        if operation in MATRICES:
+            return f"{operation}({', '.join(map(_text, operands))})", 9
         if operation == "item":
             return f"{_text(operands[0], 9)}[{operands[1]}]", 9
         if operation == "where" and self.over_floats:

@@ -430,6 +430,7 @@ def test_what_fails_in_a_thread_that_helps_is_raised():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork.*:RuntimeWarning")  # of JAX, if another test has loaded it
 def test_a_forked_process_has_its_own_threads_to_help(monkeypatch):
     monkeypatch.setattr(interpreter, "SHARE", 1)
     monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 2)

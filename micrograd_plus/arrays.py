@@ -65,7 +65,7 @@ def numpy_program(made: Function, batches: Sequence[bool], plan: Matrices) -> Fu
                     else:
                         results[k] = y if reductions[k] == "number" else results[k] + y
             numbers, stacks = _finished(np, results, reductions, shape)
-        flat = [*np.concatenate([np.ravel(y) for y in [[], *numbers]]).tolist(), *stacks]
+        flat = [*[x for y in numbers for x in np.ravel(y).tolist()], *stacks]
         return [flat[i] for i in places]
 
     return run

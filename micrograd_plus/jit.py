@@ -96,12 +96,12 @@ class jit:
                 return self._eager(args)
         try:
             result = program.run(*args)
-        except (ValueError, ArithmeticError):
-            return self._eager(args)  # which tells what went wrong, and where
-        if program.lost and program.lost(result):  # 0 · ∞ perhaps
-            if program.careful is None:
-                program.careful = self._made(args, careful=True)
-            result = program.careful.run(*args)
+            if program.lost and program.lost(result):  # 0 · ∞ perhaps
+                if program.careful is None:
+                    program.careful = self._made(args, careful=True)
+                result = program.careful.run(*args)
+        except (Foreign, ValueError, ArithmeticError):
+            return self._eager(args)
         return program.fill(result) if program.fill else result
 
     def buffer(self, *args: Any, **kwargs: Any) -> Any:
@@ -118,8 +118,14 @@ class jit:
         """
         if self.backend != "numba":
             raise ValueError(f'jit: only the backend "numba" has buffers, not {self.backend!r}')
-        run = self._made((*args, _Options(kwargs)) if kwargs else args, careful=True).machine.buffer()
-        run.inputs[:] = tree_leaves([*args, kwargs])
+        numbers = tree_leaves([*args, kwargs])
+        try:
+            run = self._made((*args, _Options(kwargs)) if kwargs else args, careful=True).machine.buffer()
+        except Foreign as error:
+            raise ValueError(f"jit: there is no program of {self.__name__} for these arguments") from error
+        if len(numbers) != len(run.inputs):
+            raise ValueError("jit: a buffer is for single numbers, not for arrays of them")
+        run.inputs[:] = numbers
         return run
 
     def __get__(self, owner: Any, kind: Any = None) -> jit:
@@ -130,6 +136,11 @@ class jit:
 
     def __repr__(self) -> str:
         return f"jit({self.__name__})"
+
+    def __reduce__(self) -> Any:  # a pickle or a copy makes programs of its own
+        from functools import partial
+
+        return partial(jit, reduce=self.reduce), (self.__wrapped__, self.backend)
 
     def _eager(self, args: Any) -> Any:
         if args and type(args[-1]) is _Options:
@@ -149,16 +160,24 @@ class jit:
 
         trace = Trace(exact=self._over_floats, careful=careful or self.backend == "jax")
         printer = Printer(over_floats=self._over_floats)
-        names = [printer.name(name) for name in _argument_names(self.__wrapped__, len(args))]
+        names = _argument_names(self.__wrapped__, len(args))
+        if args and type(args[-1]) is _Options:
+            names[-1] = "options"
+        names = [printer.name(name) for name in names]
         inputs = [printer.inputs(trace, x, name) for x, name in zip(args, names, strict=True)]
         if args and type(args[-1]) is _Options:
             inputs[-1] = _Options(inputs[-1])
         with_collector = gc.isenabled()
         gc.disable()  # it would visit all symbols again and again, and find none to free
         try:
-            result = tree_map(lambda y: self._settled(y, trace), self._eager(inputs))
+            try:
+                result = tree_map(lambda y: self._settled(y, trace), self._eager(inputs))
+            except (ValueError, ArithmeticError, RecursionError) as error:
+                raise Foreign from error  # with numbers, f tells more of it, if it raises at all
             trace.running = False
-            if trace.hidden and not trace.careful:
+            if trace.refused:
+                raise trace.refused
+            if trace.compared and not trace.careful:
                 return self._made(args, careful=True)
             if self._over_floats:
                 return _over_floats(self.__name__, trace, printer, names, result)
@@ -230,7 +249,7 @@ def _over_floats(name: str, trace: Trace, printer: Printer, names: list[str], re
     trace.symbols.clear()  # they refer to each other, and take more room than what follows
     namespace = dict(KERNELS, abs=builtins.abs, inf=inf, nan=nan, array=_array)
     program = _compiled(texts, name, namespace)
-    return _Program(program, lambda: "\n\n".join(texts), _lost(result) if trace.chained else None, fill)
+    return _Program(program, lambda: "\n\n".join(texts), _lost(result) if trace.plain else None, fill)
 
 
 def _over_arrays(
@@ -258,7 +277,7 @@ def _over_arrays(
         plan.trace.symbols.clear()
         source = lambda: "\n\n".join(texts)  # noqa: E731
     trace.symbols.clear()
-    program = _Program(lambda *args: machine(leaves(args)), source, _has_nan if trace.chained else None, _fill(result))
+    program = _Program(lambda *args: machine(leaves(args)), source, _has_nan if trace.plain else None, _fill(result))
     program.machine = machine
     return program
 

@@ -257,8 +257,9 @@ def fit(
     a batch is the mean over its pairs: True where it pays (from COMPILED pairs on) and can be done, else the model runs
     as it is; False never; the name of a backend of `jit` always, with its error if it can't be done. It can't be done
     if the model or the loss depend on the numbers otherwise than by `where`, or on more than parameters, input and
-    target (random numbers, the other pairs of the batch), or if parameters of the optimizer are not the model's. Both
-    ways are compared on some pairs at first, and in a few steps later: ValueError if they come to differ by 1e-9.
+    target (random numbers, the other pairs of the batch, what it has kept from earlier calls), or if parameters of the
+    optimizer are not the model's. Both ways are compared on some pairs at first, and in a few steps later: ValueError
+    if they come to differ by 1e-9.
 
     Ctrl-C ends the training after the step that is running, the result then has the losses so far; a second Ctrl-C
     interrupts at once. FloatingPointError if a loss is nan or infinite, ValueError or ArithmeticError as the model and
@@ -290,7 +291,7 @@ def fit(
             for i in range(0, len(order), size):
                 batch, first = order[i : i + size], optimizer.steps == start
                 if first and backend:
-                    gradients = _compiled(model, loss, optimizer, pairs, backend, gradients, compile is True)
+                    gradients = _compiled(model, loss, optimizer, (batch, pairs), backend, gradients, compile is True)
                 number = _backward(gradients, batch, optimizer, epoch, first)
                 optimizer.step()
                 seen += len(batch)
@@ -360,16 +361,16 @@ def _backend(compile: Any, pairs: int) -> str:
 
 
 def _compiled(
-    model: Any, loss: Any, optimizer: Optimizer, pairs: list[Any], backend: str, eager: Gradients, optional: bool
+    model: Any, loss: Any, optimizer: Optimizer, data: tuple[Any, Any], backend: str, eager: Gradients, optional: bool
 ) -> Gradients:
-    """As `eager`, but by a program; `eager` itself if that is not possible and `optional`."""
+    """As `eager`, but by a program; `eager` itself if that is not possible and `optional`. `data`: a batch, and all."""
     steps, state = 0, random.getstate()
     try:
         compiled = _mean_of_pairs(model, loss, optimizer, backend)
-        sample = pairs[:: -(-len(pairs) // 8)]
-        # With other parameters as well: a loss that looks at them on its own may not show that at zero.
-        for shift in (0.0, 0.01):
-            _compare(compiled, eager, optimizer, sample, shift)
+        batch, pairs = data
+        _compare(compiled, eager, optimizer, batch[:256])  # a loss may look at more than single pairs
+        for shift in (0.0, 0.01):  # or at parameters on its own, which may not show at zero
+            _compare(compiled, eager, optimizer, pairs[:: -(-len(pairs) // 8)], shift)
         if random.getstate() != state:
             raise ValueError("fit: the model or the loss draws random numbers, which a program does not")
     except Exception:  # whatever a model says to symbols; what is wrong with it otherwise, it says when it is run
@@ -381,10 +382,11 @@ def _compiled(
 
     def checked(batch: list[Any]) -> tuple[float, Callable[[], None]]:
         nonlocal steps
-        if steps in (1, 4, 16, 64, 256, 1024, 4096):  # now and then, as a model may change other than by its parameters
-            _compare(compiled, eager, optimizer, batch[: 32 if steps == 1 else 8])
+        if steps.bit_count() == 1 and steps.bit_length() % 2:  # 1, 4, 16, 64, ...: a model may change by other things
+            _compare(compiled, eager, optimizer, batch[:8])
         steps += 1
-        return compiled(batch)
+        number, backward = compiled(batch)
+        return (number, backward) if isfinite(number) else eager(batch)  # which tells more of what is wrong
 
     return checked
 
@@ -405,7 +407,13 @@ def _compare(
     try:
         for i, p in enumerate(parameters):
             p.data += shift * (1.0 + i % 3)
-        expected, found = outcome(eager, sample), outcome(compiled, sample)
+        try:
+            expected = outcome(eager, sample)
+        except (ValueError, ArithmeticError):
+            if shift:
+                return  # there is a value here, but not beside
+            raise
+        found = outcome(compiled, sample)
         parts = [outcome(compiled, [pair]) for pair in sample]
     finally:
         for p, (data, grad) in zip(parameters, before, strict=True):

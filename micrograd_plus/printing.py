@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    Needs = frozenset[
-        frozenset[Any]
-    ]  # cases in which something is needed: conditions, each with the side that is taken
+    # Cases in which something is needed: conditions, each with the side that is taken
+    Needs = frozenset[frozenset[Any]]
 
 WIDTH = 100  # a line that would be longer is divided, by names for parts of it
 PART = 5000  # lines: a longer program is divided into functions, as Python needs a lot of memory to compile a long one
@@ -37,9 +36,8 @@ BINDS |= {"mul": 6, "truediv": 6, "neg": 7}
 CALM = {"", "where", "or", "and", "<", "<=", ">", ">=", "==", "!=", "item", "add", "sub", "mul", "neg", "abs", "sign"}
 CALM |= {"step", "maximum", "minimum", "relu", "reciprocal", "chained", "sigmoid", "softplus", "tanh", "atan", "erf"}
 
-SEVERAL = {
-    name for name, rule in RULES.items() if rule.template.endswith("[0]")
-}  # have several results, "item" takes one
+# These have several results, of which "item" takes one.
+SEVERAL = {name for name, rule in RULES.items() if rule.template.endswith("[0]")}
 
 # Of matrices.py; what the first ones give always has a name, as it is used row by row.
 MATRICES = {"products", "chained_products", "sums", "chained_sums", "stack", "column", "total"}
@@ -96,7 +94,7 @@ class Printer:
         return tree_fill(x, [self._input(trace, child) for child in names])
 
     def _input(self, trace: Trace, name: str) -> Symbol:
-        self.leaves.append(trace.symbol("", (name,)))
+        self.leaves.append(trace.input(name))
         return self.leaves[-1]
 
     def _unpacked(self, names: list[str], source: str) -> None:
@@ -213,8 +211,9 @@ def _of_rule(rule: Rule, operands: tuple[Any, ...]) -> tuple[str, int]:
         return rule.program([_text(x) for x in operands]).removesuffix("[0]"), 9
     if template.startswith(f"{name}("):
         return template.format(x=_text(x), y=_text(y)), 9
-    is_call = template.partition("(")[0].isidentifier() and template.count("(") == 1
-    return template.format(x=_text(x, 9), y=_text(y, 9)), 9 if is_call else 0
+    if template.partition("(")[0].isidentifier() and template.count("(") == 1:  # a call
+        return template.format(x=_text(x), y=_text(y)), 9
+    return template.format(x=_text(x, 9), y=_text(y, 9)), 0
 
 
 def _raises(x: Any) -> bool:
@@ -358,5 +357,9 @@ def _wrapped(line: str) -> str:
         line = f"    ({target.strip(' ()')}){GLUE}={GLUE}{rest}"  # not to be divided here
     elif sign:
         line = f"{target}{GLUE}={GLUE}({rest})"
-    lines = wrap(line, WIDTH, subsequent_indent=" " * 8, break_long_words=False, break_on_hyphens=False)
+    text = line.strip()
+    indent = " " * (len(line) - len(text))
+    lines = wrap(
+        text, WIDTH, initial_indent=indent, subsequent_indent=" " * 8, break_long_words=False, break_on_hyphens=False
+    )
     return "\n".join(lines).replace(GLUE, " ")

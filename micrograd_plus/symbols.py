@@ -24,21 +24,22 @@ if TYPE_CHECKING:
     from .functions import Function
 
 
-class Foreign(Exception):
-    """A number of another trace, or of a transform around this one: the function is to be run as it is."""
+class Foreign(BaseException):  # not to be caught by what is being recorded
+    """There is to be no program, the function is to be run as it is: for a number of another trace, for example."""
 
 
 class Trace:
     """The symbols of one program, by what they are.
 
     `exact` keeps squares and operations over sequences as they are; otherwise they are made of others, which may change
-    the last bits. `careful` keeps the chain rule's 0 · ∞ = 0. If it does not, `chained` tells that a result may be nan
-    for want of that, `hidden` that a comparison may be wrong for want of it, which no result would show.
+    the last bits. `careful` keeps the chain rule's 0 · ∞ = 0. If it does not, `plain` tells that a result may be nan
+    for want of that, `compared` that a comparison may be wrong for want of it, which no result would show.
     """
 
     def __init__(self, *, exact: bool = True, careful: bool = False) -> None:
-        self.exact, self.careful, self.chained, self.hidden = exact, careful, False, False
+        self.exact, self.careful, self.plain, self.compared = exact, careful, False, False
         self.running = True  # until the function has returned
+        self.refused: TypeError | None = None  # raised in it, which it may have caught
         self.symbols: dict[Any, Symbol] = {}
 
     def input(self, name: str) -> Symbol:
@@ -136,12 +137,16 @@ class Symbol:
         while frame and f"{frame.f_globals.get('__name__', '')}.".startswith(f"{__package__}."):
             frame = frame.f_back
         line = f"{frame.f_code.co_filename}, line {frame.f_lineno}: " if frame else ""
-        raise TypeError(
+        self.trace.refused = TypeError(
             f"{line}this number is not known while its program is made: write where(condition, x, y) in place of a "
             "branch, mg.sin(x) in place of math.sin(x), or put jit around less"
         )
+        raise self.trace.refused
 
-    __bool__ = __float__ = __int__ = __complex__ = __index__ = __round__ = __trunc__ = __format__ = _unknown
+    def __format__(self, spec: str) -> str:
+        return str(self._unknown() if spec else self)
+
+    __bool__ = __float__ = __int__ = __complex__ = __index__ = __round__ = __trunc__ = _unknown
     __floordiv__ = __rfloordiv__ = __divmod__ = __rdivmod__ = _unknown
     data = grad = tangent = backward = property(_unknown)
 
@@ -166,13 +171,20 @@ def _trace(operands: tuple[Any, ...]) -> Trace:
     raise AssertionError(f"no symbol among {operands!r}")
 
 
+def _is_number(x: Any) -> bool:
+    """Whether `x` is no condition: True * 1.0 is 1.0."""
+    return type(x) is float or x.operation not in CONDITIONS
+
+
 def _add(name: str, operands: tuple[Any, ...]) -> Any:
     x, y = operands
     if type(y) is Symbol and y.operation == "neg":
         return x - y.operands[0]
     if type(x) is type(y) is Symbol and x.operation == y.operation == "where":
         (condition, a, b), (other, c, d) = x.operands, y.operands
-        if condition is other:
+        if condition is other and float in map(
+            type, (a, b, c, d)
+        ):  # of two long chains of choices, all would be merged
             return condition.where(a + c, b + d, x.by_chain or y.by_chain)
         if type(b) is type(d) is float and b == d == 0.0 and x.by_chain and y.by_chain:
             total = x.trace.symbol(name, operands)
@@ -186,24 +198,24 @@ def _add(name: str, operands: tuple[Any, ...]) -> Any:
 
 def _sub(name: str, operands: tuple[Any, ...]) -> Any:
     x, y = operands
-    return x if type(y) is float and repr(y) == "0.0" else _symbol(name, operands)
+    return x if type(y) is float and repr(y) == "0.0" and _is_number(x) else _symbol(name, operands)
 
 
 def _mul(name: str, operands: tuple[Any, ...], by_chain: bool = False) -> Any:
     for factor, other in (operands, operands[::-1]):
-        if type(factor) is float and factor in (1.0, -1.0):
+        if type(factor) is float and factor in (1.0, -1.0) and _is_number(other):
             return other if factor > 0.0 else _neg("neg", (other,), by_chain)
     return _symbol(name, operands, by_chain)
 
 
 def _truediv(name: str, operands: tuple[Any, ...]) -> Any:
     x, y = operands
-    return x if type(y) is float and y == 1.0 else _symbol(name, operands)
+    return x if type(y) is float and y == 1.0 and _is_number(x) else _symbol(name, operands)
 
 
 def _pow(name: str, operands: tuple[Any, ...]) -> Any:
     x, y = operands
-    if type(y) is float and y in (0.0, 1.0):
+    if type(y) is float and y in (0.0, 1.0) and _is_number(x):
         return x if y else 1.0
     if type(y) is float and y in (2.0, 3.0) and not x.trace.exact:
         return x * x if y == 2.0 else x * x * x  # perhaps another last bit, but far sooner
@@ -225,10 +237,11 @@ def _chained(name: str, operands: tuple[Any, ...]) -> Any:
     trace = _trace(operands)
     if trace.careful:
         return trace.symbol(name, operands, True)
-    trace.chained = True
+    trace.plain = True
     return _mul("mul", operands, True)
 
 
+CONDITIONS = {"<", "<=", ">", ">=", "==", "!=", "and", "or"}
 SIMPLER: dict[str, Function] = {"add": _add, "sub": _sub, "mul": _mul, "truediv": _truediv, "pow": _pow, "neg": _neg}
 SIMPLER["chained"] = _chained
 
@@ -318,7 +331,7 @@ def _comparison(sign: str) -> Any:
         if isinstance(y, Value) or not (is_real(y) or isinstance(y, Symbol)):
             return NotImplemented
         condition = x.trace.symbol(sign, (x, number(y, sign)))
-        x.trace.hidden |= condition.by_chain
+        x.trace.compared |= condition.by_chain
         return condition
 
     return method

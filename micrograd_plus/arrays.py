@@ -89,9 +89,8 @@ def jax_program(made: Function, batches: Sequence[bool], plan: Matrices) -> Func
         def array(rows: list[list[Any]]) -> Any:
             if not all(id(x) in numbered for row in rows for x in row):
                 return jnp.array(rows)
-            return numbers[
-                np.array([[numbered[id(x)] for x in row] for row in rows])
-            ]  # at once: JAX compiles it sooner
+            chosen = np.array([[numbered[id(x)] for x in row] for row in rows])
+            return numbers[chosen]  # at once: JAX would compile each number by itself
 
         leaves = [jnp.asarray(arrays[i], float) if i in arrays else next(single) for i in range(len(batches))]
         shape = jnp.broadcast_shapes(*[x.shape for x, is_batch in zip(leaves, batches, strict=True) if is_batch])

@@ -262,7 +262,6 @@ class Matrices(_Program):
             if len(group) * len(columns) < ENTRIES or columns == [1.0]:
                 totals.update({x: self.symbol("total", x) for row in group for x in rows[product, row].values()})
                 continue
-            group.sort(key=_place)
             matrix = self._product("sums", product, self._stack(group), self._stack(columns))
             self.sizes[matrix] = len(group) * len(columns)
             for i, row in enumerate(group):

@@ -697,7 +697,7 @@ def test_the_model_itself_is_called_on_a_few_pairs_only():
             return super().forward(x)
 
     weights(make=lambda: Counted(2, [5, 3], "tanh", seed=1))
-    assert len(calls) == 1 + 2 * 8 + 8 + 8 + 8  # for the program, and to compare at first and in steps 1, 4 and 16
+    assert len(calls) == 1 + 8 + 2 * 8 + 3 * 8  # for the program; to compare the first batch, a sample, steps 1, 4, 16
     calls.clear()
     weights(make=lambda: Counted(2, [5, 3], "tanh", seed=1), epochs=1)  # fewer than a hundred pairs: it does not pay
     assert len(calls) == 30
@@ -786,6 +786,8 @@ def test_a_parameter_of_the_loss_is_no_reason_to_lose_its_gradient():
         return scale.data
 
     assert with_scale(True) == with_scale(False) != 1.0
+    with pytest.raises(ValueError, match="the optimizer's parameters must be its own"):
+        with_scale("python")
 
 
 @pytest.mark.parametrize("backend", ["python", "numpy"])
@@ -821,6 +823,62 @@ def test_a_loss_that_overflows_in_a_program_is_told_as_in_eager():
     with pytest.raises(ValueError, match="log") as caught:
         fit(model, [(2.0, 0.0), (-1.0, 0.0)], mse, SGD(model.parameters(), lr=0.1), 100, progress=False)
     assert "at step 0" in caught.value.__notes__[0]
+
+
+SIXTY = [([math.sin(i), math.cos(3.0 * i)], math.sin(i)) for i in range(60)]
+
+
+def ten(model, predictions, targets):
+    return mse(predictions[:10], targets[:10])
+
+
+def forty(model, predictions, targets):
+    return mse(predictions[:40], targets[:40])
+
+
+def with_gradients_of_its_own(model, predictions, targets):
+    return mse(predictions, targets) + sum(w - w.data for w in model.parameters())
+
+
+def with_a_number_for_each_pair(model, predictions, targets):
+    return mse(predictions, targets) + len(predictions)
+
+
+@pytest.mark.parametrize("loss", [ten, forty, with_gradients_of_its_own, with_a_number_for_each_pair])
+def test_a_loss_that_is_no_mean_over_single_pairs_is_trained_as_it_is(loss):
+    def line(compile):
+        model = Neuron(2, "linear", seed=1)
+
+        def of_batch(predictions, targets):
+            return loss(model, predictions, targets)
+
+        optimizer = SGD(model.parameters(), lr=0.1)
+        history = fit(model, SIXTY, of_batch, optimizer, epochs=20, progress=False, compile=compile)
+        return history, [p.data for p in model.parameters()]
+
+    assert line(True) == line(False)
+    with pytest.raises(ValueError, match="depend on something else than the parameters and the single pair"):
+        line("python")
+
+
+def test_a_parameter_at_the_edge_of_what_the_loss_allows_is_trained():
+    """A comparison with parameters a little to the side of these would be outside."""
+
+    def near_one(compile):
+        model = Neuron(1, "linear", seed=1)
+        model.load_state_dict({"weights.0": 0.995, "bias": 0.0})
+
+        def barrier(predictions, targets):
+            return mg.mean([-mg.log(1.0 - p) for p in predictions])
+
+        optimizer = SGD(model.parameters(), lr=1e-6)
+        history = fit(model, [([1.0], 0.0)] * 20, barrier, optimizer, epochs=6, progress=False, compile=compile)
+        return [*history, *[p.data for p in model.parameters()]]
+
+    expected = near_one(False)
+    assert expected[0] == pytest.approx(-math.log(0.005), rel=1e-12)
+    assert near_one("python") == pytest.approx(expected, rel=1e-12)
+    assert near_one(True) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("start", [0.0, 0.5])
@@ -860,13 +918,23 @@ def test_a_model_that_changes_while_it_is_trained_is_found_out():
     assert "at step 4," in caught.value.__notes__[0]
 
 
-def test_targets_that_are_none_are_not_learnt_in_a_program():
-    for loss, data in [(hinge, 1), (binary_cross_entropy, 1)]:
-        pairs = [([0.1 * i, 1.0], data) for i in range(50)]
-        pairs[-2] = ([0.5, 1.0], 0 if loss is hinge else 2)
+@pytest.mark.parametrize(("loss", "bad"), [(hinge, 0), (binary_cross_entropy, 2)])
+def test_a_target_that_is_none_is_the_error_of_eager_also_beyond_the_first_batch(loss, bad):
+    def error(compile):
         model = Neuron(2, "linear", seed=1)
-        with pytest.raises(FloatingPointError, match="the loss is nan"):
-            fit(model, pairs, loss, SGD(model.parameters(), lr=0.1), epochs=9, batch_size=10, seed=2, progress=False)
+        pairs = [([0.1 * i, 1.0], 1) for i in range(50)]
+        pairs[8] = ([0.5, 1.0], bad)  # this seed takes it in the third batch
+        optimizer = SGD(model.parameters(), lr=0.1)
+        options = {"epochs": 9, "batch_size": 10, "seed": 2, "progress": False, "compile": compile}
+        with pytest.raises(ValueError, match=f"a target must be .*, got {bad}") as caught:
+            fit(model, pairs, loss, optimizer, **options)
+        assert optimizer.steps == 2
+        assert caught.value.__notes__[0].startswith("This was at step 2, in epoch 0 ")
+        return str(caught.value), [p.data for p in model.parameters()]
+
+    (expected, numbers), (message, found) = error(False), error("python")
+    assert message == expected
+    assert found == pytest.approx(numbers, rel=1e-12)
 
 
 def test_truth_values_are_targets():

@@ -92,16 +92,16 @@ class jit:
                 self._programs.pop(next(iter(self._programs)), None)
             try:
                 program = self._latest = self._programs[structure] = self._made(args)
-            except Foreign:
-                return self._eager(args)
+            except Foreign as reason:
+                return self._eager(args, reason)
         try:
             result = program.run(*args)
             if program.lost and program.lost(result):  # 0 · ∞ perhaps
                 if program.careful is None:
                     program.careful = self._made(args, careful=True)
                 result = program.careful.run(*args)
-        except (Foreign, ValueError, ArithmeticError):
-            return self._eager(args)
+        except (Foreign, ValueError, ArithmeticError) as reason:
+            return self._eager(args, reason)
         return program.fill(result) if program.fill else result
 
     def buffer(self, *args: Any, **kwargs: Any) -> Any:
@@ -142,14 +142,16 @@ class jit:
 
         return partial(jit, reduce=self.reduce), (self.__wrapped__, self.backend)
 
-    def _eager(self, args: Any) -> Any:
+    def _eager(self, args: Any, reason: BaseException | None = None) -> Any:
+        if reason and not self._over_floats and any(getattr(x, "shape", ()) for x in _leaves(args)(args)):
+            raise ValueError(f"jit: {self.__name__} cannot be run over these arrays: {reason}") from reason
         if args and type(args[-1]) is _Options:
             return self.__wrapped__(*args[:-1], **args[-1])
         return self.__wrapped__(*args)
 
     def _settled(self, y: Any, trace: Trace) -> Any:
         if isinstance(y, Value) and y.level in _live and y.level:
-            raise Foreign
+            raise Foreign("its result is a number of a transform around it")
         y = number(bottom(y), f"the result of {self.__name__}")
         if isinstance(y, Symbol):
             trace.check(y)
@@ -173,7 +175,7 @@ class jit:
             try:
                 result = tree_map(lambda y: self._settled(y, trace), self._eager(inputs))
             except (ValueError, ArithmeticError, RecursionError) as error:
-                raise Foreign from error  # with numbers, f tells more of it, if it raises at all
+                raise Foreign(error) from error  # with numbers, f tells more of it, if it raises at all
             trace.running = False
             if trace.refused:
                 raise trace.refused

@@ -65,7 +65,7 @@ class Trace:
         """Foreign if `x` is of a trace around this one, TypeError if it is of one that is done."""
         if x.trace is not self:
             if x.trace.running:
-                raise Foreign
+                raise Foreign(f"{x!r} is of a program around it")
             raise TypeError(f"{x!r}, of a program that is done: it was kept from an earlier call")
 
 

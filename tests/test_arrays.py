@@ -655,3 +655,18 @@ def test_a_batch_in_pieces_on_several_devices_stays_there():
     pytest.importorskip("jax")
     run = subprocess.run([sys.executable, "-c", SHARDED], capture_output=True, text=True, timeout=120, check=False)
     assert run.stdout == "right\n", run.stderr
+
+
+def test_what_goes_wrong_with_arrays_is_not_tried_on_arrays_as_they_are():
+    def f(x, y):
+        return x * y
+
+    def refused(x):
+        raise ValueError("no x is good enough")
+
+    with pytest.raises(ValueError, match=r"jit: f cannot be run over these arrays: .*\(3,\).*\(4,\)"):
+        mg.jit(f, "numpy")(np.ones(3), np.ones(4))
+    with pytest.raises(ValueError, match="jit: refused cannot be run over these arrays: no x is good enough"):
+        mg.jit(refused, "numpy")(np.ones(3))
+    with pytest.raises(ValueError, match=r"^no x is good enough$"):
+        mg.jit(refused, "numpy")(1.0)

@@ -15,6 +15,7 @@ import micrograd_plus as mg
 from micrograd_plus import (
     Value,
     derivative,
+    functions,
     grad,
     hessian,
     hvp,
@@ -28,6 +29,7 @@ from micrograd_plus import (
 )
 from micrograd_plus.losses import mse
 from micrograd_plus.nn import MLP, Neuron
+from micrograd_plus.rules import FUNCTIONS, RULES, rule
 from micrograd_plus.testing.strategies import expressions, networks, points
 from micrograd_plus.transforms import tree_leaves
 
@@ -874,3 +876,56 @@ def test_whole_numbers_among_others_make_no_program_of_their_own():
     assert program([1, 2.0], 3) == [0.5, 3.0] == program([1.0, 2], 3) == program([1, 2], 3)
     assert len(program._programs) == 1
     assert type(program([1, 2], 3)[1]) is float
+
+
+def test_an_operation_over_sequences_that_is_made_of_others_runs_over_arrays_as_these():
+    functions.half_sum = functions.lift("half_sum", lambda *x: math.fsum(x) / 2.0, pack=tuple)
+    functions.longest = functions.lift("longest", max, pack=tuple)
+    try:
+
+        @rule("sum([{x}]) / 2.0", "Half of a sum: half_sum([1.0, 3.0]) is 2.0")
+        def half_sum(*x):
+            return half_sum(x), *[0.5] * len(x)
+
+        @rule("longest([{x}])", "The largest: longest([1.0, 3.0]) is 3.0")
+        def longest(*x):
+            return longest(x), *[0.0] * len(x)
+
+        xs = [np.array([1.0, 2.0]), 3.0]
+        value, gradient = jit(value_and_grad(lambda xs: half_sum([*xs, 2.0])), "numpy", reduce=("stack", "sum"))(xs)
+        assert (value.tolist(), gradient) == ([3.0, 3.5], [1.0, 1.0])
+        assert jit(longest)([1.0, 3.0]) == 3.0
+        with pytest.raises(NotImplementedError, match=r"longest: symbols\.py does not say how it is made"):
+            jit(longest, "numpy")(xs)
+    finally:
+        for name in ("half_sum", "longest"):
+            delattr(functions, name)
+            del RULES[name], FUNCTIONS[name], functions.KERNELS[name]
+
+
+def test_a_buffer_is_for_single_numbers_of_the_numba_backend():
+    pytest.importorskip("numba", reason="numba is not installed")
+    run = jit(lambda x, *, scale: {"y": x["a"] * scale}, "numba").buffer({"a": 2.0}, scale=5.0)
+    run()
+    assert run.outputs.tolist() == [10.0]
+    run.inputs[0] = 3.0
+    run()
+    assert run.outputs.tolist() == [15.0]
+    run = jit(grad(lambda x: mg.relu(-x) * (x * x)), "numba").buffer(1e200)
+    run()
+    assert run.outputs.tolist() == [0.0]  # and not 0 · ∞
+    with pytest.raises(ValueError, match="for single numbers, not for arrays"):
+        jit(mg.sin, "numba").buffer(np.ones(3))
+    with pytest.raises(ValueError, match="only the backend \"numba\" has buffers, not 'python'"):
+        jit(mg.sin).buffer(1.0)
+
+    def refused(x):
+        raise ValueError("no x is good enough")
+
+    with pytest.raises(ValueError, match="there is no program of refused for these arguments"):
+        jit(refused, "numba").buffer(1.0)
+
+
+def test_a_sign_before_a_number_and_a_question_about_nothing_are_answered():
+    assert jit(lambda x: +x)(2.0) == 2.0
+    assert jit(lambda x: 1.0 if x == None or x == "text" else 2.0)(2.0) == 2.0  # noqa: E711

@@ -176,6 +176,10 @@ class jit:
                 result = tree_map(lambda y: self._settled(y, trace), self._eager(inputs))
             except (ValueError, ArithmeticError, RecursionError) as error:
                 raise Foreign(error) from error  # with numbers, f tells more of it, if it raises at all
+            except TypeError as error:
+                if any(getattr(x, "shape", ()) for x in _leaves(args)(args)):
+                    error.add_note(_HINTS[self._over_floats])
+                raise
             trace.running = False
             if trace.refused:
                 raise trace.refused
@@ -188,6 +192,12 @@ class jit:
             trace.running = False
             if with_collector:
                 gc.enable()
+
+
+_HINTS = (
+    "jit: with this backend an array is a batch of one number; for several numbers, write a list of them.",
+    'jit: an array is many numbers here; if it is a batch of one number, write jit(f, backend="numpy").',
+)
 
 
 class _Options(dict):  # type: ignore[type-arg]

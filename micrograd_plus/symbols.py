@@ -139,7 +139,7 @@ class Symbol:
         line = f"{frame.f_code.co_filename}, line {frame.f_lineno}: " if frame else ""
         self.trace.refused = TypeError(
             f"{line}this number is not known while its program is made: write where(condition, x, y) in place of a "
-            "branch, mg.sin(x) in place of math.sin(x), or put jit around less"
+            "branch, a & b in place of `a and b`, mg.sin(x) in place of math.sin(x), or put jit around less"
         )
         raise self.trace.refused
 

@@ -670,3 +670,15 @@ def test_what_goes_wrong_with_arrays_is_not_tried_on_arrays_as_they_are():
         mg.jit(refused, "numpy")(np.ones(3))
     with pytest.raises(ValueError, match=r"^no x is good enough$"):
         mg.jit(refused, "numpy")(1.0)
+
+
+def test_an_array_that_is_taken_for_something_else_is_told_what_it_is():
+    with pytest.raises(TypeError, match="expected a number, got array") as caught:
+        mg.jit(mg.tanh)(np.ones(3))
+    assert 'if it is a batch of one number, write jit(f, backend="numpy")' in caught.value.__notes__[0]
+    with pytest.raises(TypeError, match="not iterable") as caught:
+        mg.jit(lambda w, x: sum(w) * x, "numpy")(np.ones(2), np.ones(3))
+    assert "for several numbers, write a list of them" in caught.value.__notes__[0]
+    with pytest.raises(TypeError, match="not iterable") as caught:
+        mg.jit(lambda w: sum(w))(2.0)
+    assert not hasattr(caught.value, "__notes__")

@@ -286,10 +286,12 @@ def draw(model, losses, curve, shown, picture):
         axes.spines[["top", "right"]].set_visible(False)
 
         top.suptitle("Where each letter (a row) looks: at itself and at those before it")
-        for axes, of_places in zip(top.subplots(1, len(attention), squeeze=False)[0], attention, strict=True):
+        heads = zip(top.subplots(1, len(attention), squeeze=False)[0], attention, strict=True)
+        for i, (axes, of_places) in enumerate(heads, start=1):
             rows = [[*of_place, *[0.0] * (len(seen) - len(of_place))] for of_place in of_places]
             axes.imshow(rows, cmap="Blues", vmin=0.0, vmax=1.0)
             axes.set(xticks=range(len(seen)), yticks=range(len(seen)), xticklabels=seen, yticklabels=seen)
+            axes.set_title(f"head {i}", fontsize=13)
 
         axes, edge = bottom.subplots(), {"markeredgecolor": "#e69f00", "markeredgewidth": 2.5}
         shades = axes.imshow(chances, cmap="Blues", vmin=0.0, vmax=0.5, aspect="auto")

@@ -28,7 +28,8 @@ def _needed(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
-        raise ImportError(f"jit: the numba backend needs {name}: pip install micrograd-plus[fast]") from error
+        text = f"jit: the numba backend needs {name}: pip install micrograd-plus[fast], in a clone -e .[fast]"
+        raise ImportError(text) from error
 
 
 np, numba = _needed("numpy"), _needed("numba")

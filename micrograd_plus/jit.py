@@ -188,6 +188,10 @@ class jit:
             if self._over_floats:
                 return _over_floats(self.__name__, trace, printer, names, result)
             return _over_arrays(self.__name__, self.backend, trace, printer, args, result, self.reduce)
+        except ModuleNotFoundError as error:
+            extra = "jax" if self.backend == "jax" else "fast"
+            name = f"jit: the {self.backend} backend needs {error.name}"
+            raise ImportError(f"{name}: pip install micrograd-plus[{extra}], in a clone -e .[{extra}]") from error
         finally:
             trace.running = False
             if with_collector:

@@ -682,3 +682,19 @@ def test_an_array_that_is_taken_for_something_else_is_told_what_it_is():
     with pytest.raises(TypeError, match="not iterable") as caught:
         mg.jit(lambda w: sum(w))(2.0)
     assert not hasattr(caught.value, "__notes__")
+
+
+@pytest.mark.parametrize(("backend", "extra"), [("numpy", "fast"), ("jax", "jax")])
+def test_without_its_package_a_backend_says_what_to_install(backend, extra):
+    program = f"""
+import sys
+sys.modules["{backend}"] = None
+import micrograd_plus as mg
+try:
+    mg.jit(mg.sin, "{backend}")(1.0)
+except ImportError as error:
+    print(error)
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    text = f"jit: the {backend} backend needs {backend}: pip install micrograd-plus[{extra}], in a clone -e .[{extra}]"
+    assert result.stdout.strip() == text

@@ -516,4 +516,7 @@ except ImportError as error:
     print(error)
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert result.stdout.strip() == "jit: the numba backend needs numba: pip install micrograd-plus[fast]"
+    assert (
+        result.stdout.strip()
+        == "jit: the numba backend needs numba: pip install micrograd-plus[fast], in a clone -e .[fast]"
+    )

@@ -10,7 +10,7 @@ def pytest_addoption(parser):
         "--examples",
         type=int,
         default=0,
-        help="random examples for each property test, drawn anew at each run (default: 100, always the same)",
+        help="random examples for each property test, drawn anew at each run (default: 50, always the same)",
     )
     parser.addoption("--whole", action="store_true", help="the whole trainings, not shortened ones")
 
@@ -20,6 +20,6 @@ def pytest_configure(config):
     # Without Phase.explain, which traces every line of a failing test and takes longer than finding it.
     phases = [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink]
     shared = settings(deadline=None, suppress_health_check=SLOW, phases=phases)
-    settings.register_profile("ci", shared, derandomize=True, max_examples=100)
+    settings.register_profile("ci", shared, derandomize=True, max_examples=50)
     settings.register_profile("more", shared, max_examples=examples or 100)
     settings.load_profile("more" if examples else "ci")

@@ -100,11 +100,11 @@ class Symbol:
         if x is y or (type(x) is type(y) is float and repr(x) == repr(y)):
             return x
         if type(x) is Symbol and x.operation == "where" and type(y) is float and repr(y) == repr(x.operands[2]):
-            return (self & x.operands[0]).where(
-                x.operands[1], y, by_chain or x.by_chain
-            )  # one choice for two: else they grow in each other
+            both = self & x.operands[0]  # one choice for two: else they grow in each other
+            return both.where(x.operands[1], y, by_chain or x.by_chain)
         if type(y) is Symbol and y.operation == "where" and type(x) is float and repr(x) == repr(y.operands[1]):
-            return (self | y.operands[0]).where(x, y.operands[2], by_chain or y.by_chain)
+            either = self | y.operands[0]
+            return either.where(x, y.operands[2], by_chain or y.by_chain)
         return self.trace.symbol("where", (self, x, y), by_chain)
 
     def _chosen(self, x: Any, y: Any) -> tuple[Any, Any, Any]:

@@ -182,9 +182,8 @@ def _add(name: str, operands: tuple[Any, ...]) -> Any:
         return x - y.operands[0]
     if type(x) is type(y) is Symbol and x.operation == y.operation == "where":
         (condition, a, b), (other, c, d) = x.operands, y.operands
-        if condition is other and float in map(
-            type, (a, b, c, d)
-        ):  # of two long chains of choices, all would be merged
+        # Not if all sides are symbols: of two long chains of choices, every choice would be merged.
+        if condition is other and float in map(type, (a, b, c, d)):
             return condition.where(a + c, b + d, x.by_chain or y.by_chain)
         if type(b) is type(d) is float and b == d == 0.0 and x.by_chain and y.by_chain:
             total = x.trace.symbol(name, operands)
@@ -283,11 +282,12 @@ def _dot(*x: Any) -> Any:
 
 def _weights(x: tuple[Any, ...]) -> tuple[Any, Any]:
     """The largest of `x`, and the sum of e**(z - largest) for all other z of `x`."""
-    top, *others = _in_order(x)
+    in_order = _in_order(x)  # the same for all results of a softmax, which so share these symbols
+    top, *others = in_order
     for z in others:
         top = FUNCTIONS["maximum"](top, z)
-    rest = [where(z < top, FUNCTIONS["exp"](z - top), 0.0) for z in _in_order(x)]
-    ties = [where(z < top, 0.0, 1.0) for z in _in_order(x)]
+    rest = [where(z < top, FUNCTIONS["exp"](z - top), 0.0) for z in in_order]
+    ties = [where(z < top, 0.0, 1.0) for z in in_order]
     return top, _sum(*rest) + (_sum(*ties) - 1.0)
 
 

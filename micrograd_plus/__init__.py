@@ -8,6 +8,7 @@ import builtins
 
 from .draw import draw_dot
 from .jit import jit
+
 from .rules import FUNCTIONS
 from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .value import Value

@@ -11,7 +11,7 @@ Arguments and results are numbers, or lists, tuples and dicts of them, nested as
 from __future__ import annotations
 
 import sys
-from _thread import allocate_lock
+from _thread import _local, allocate_lock
 from itertools import count
 from math import inf
 
@@ -278,14 +278,25 @@ def _restrict(f: Function, argnums: int | tuple[int, ...], args: Any, kwargs: An
 _live = {0}
 
 
+class _Running(_local):
+    """How many transforms, and recordings of programs, are running in this thread."""
+
+    depth = 0
+
+
+_running = _Running()
+
+
 def _run(f: Function, inputs: Any, level: int) -> Any:
     """The result of `f`, in which Values of inner transforms, and of such that are over, stand for their numbers."""
     name = f"the result of {_name(f)}"
     _live.add(level)
+    _running.depth += 1
     try:
         result = f(*tree_map(lambda x: x, inputs))  # a copy, as f may change the structures it is given
         return tree_map(lambda y: number(_settle(y, level), name), result)
     finally:
+        _running.depth -= 1
         _live.remove(level)
 
 

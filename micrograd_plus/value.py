@@ -67,7 +67,7 @@ class Value:
         if not isinstance(label, str):
             raise TypeError(f"label: expected a string, got {label!r} ({type(label).__name__})")
         self.rule = self.rule.marked(label, self.rule.calls)
-        if hasattr(symbol := bottom(self.data), "operate"):
+        if hasattr(symbol := bottom(self.data), "label"):
             symbol.label = label  # a program that is being recorded tells the same names
 
     def backward(self, grad: Any = 1.0) -> None:
@@ -125,6 +125,8 @@ class Value:
         return self.data >= self._number(other)
 
     def _number(self, other: Any) -> Any:
+        if hasattr(other, "meet"):
+            other.meet(self)
         return other.data if isinstance(other, Value) and other.level >= self.level else other
 
     def __pos__(self) -> Value:
@@ -205,6 +207,9 @@ def _operate(rule: Rule, operands: tuple[Any, ...]) -> Value:
         if isinstance(x, Value) and (top is None or x.level > top.level):
             top = x
     level = top.level
+    for x in operands:
+        if hasattr(x, "meet"):  # a number that is particular about the Values that may hold it
+            x.meet(top)
     operands = tuple([number(x, rule.name) for x in operands])
     numbers = [x.data if isinstance(x, Value) and x.level == level else x for x in operands]
     try:

@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 import micrograd_plus as mg
 from micrograd_plus import Value, arrays, grad, hessian, hvp, jit, value_and_grad
 from micrograd_plus.functions import KERNELS
-from micrograd_plus.losses import cross_entropy, mse
-from micrograd_plus.nn import MLP
+from micrograd_plus.nn import MLP, cross_entropy, mse
 from micrograd_plus.rules import RULES
 from micrograd_plus.tape import tape
 from micrograd_plus.testing.strategies import expressions, networks, points
@@ -617,7 +616,7 @@ import jax, numpy as np
 from functools import partial
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
 from micrograd_plus import jit, value_and_grad
-from micrograd_plus.losses import mse
+from micrograd_plus.nn import mse
 from micrograd_plus.nn import MLP
 
 jax.config.update("jax_enable_x64", True)

@@ -22,12 +22,12 @@ from types import FunctionType, MethodType
 from typing import Any, NamedTuple, TypeVar
 from warnings import warn
 
-from .draw import values_in, write
-from .functions import is_real
-from .rules import FUNCTIONS, RULES
-from .tape import ZERO
-from .transforms import tree_map
-from .value import Value
+from ..draw import values_in, write
+from ..functions import is_real
+from ..rules import FUNCTIONS, RULES
+from ..tape import ZERO
+from ..transforms import tree_map
+from ..value import Value
 
 __all__ = ["MLP", "GradientReport", "Layer", "LayerGradients", "Module", "Neuron", "glorot", "gradient_report", "he"]
 

@@ -7,14 +7,16 @@ import sys
 import warnings
 from _thread import allocate_lock
 from importlib import import_module
+from itertools import count
 
-from ..functions import number, real
-from ..transforms import _live, _running, tree_leaves, tree_map
+from ..functions import is_real, number, real
+from ..transforms import _array, _live, _running, tree_leaves, tree_map
 from ..value import Value
 from .trace import Symbol, Trace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from ..functions import Function
@@ -169,15 +171,6 @@ class Compiled:
         if kwargs:
             key.append(_Static)
             _flatten(dict(sorted(kwargs.items())), key, leaves)
-        if set(map(type, leaves)) - {float}:
-            for i, x in enumerate(leaves):
-                if hasattr(x, "operate"):
-                    raise _NoProgram(f"{x!r} is among its arguments", quiet=True)
-                if type(x) is not float:
-                    try:
-                        leaves[i] = real(x, "jit")
-                    except TypeError:
-                        raise _NoProgram(f"{x!r} is no real number; if it never changes, name its argument in static_argnums") from None
         return tuple(key), leaves
 
     def _static(self, args: tuple[Any, ...]) -> set[int]:
@@ -253,18 +246,17 @@ def record(trace: Trace, f: Function, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def _flatten(x: Any, key: list[Any], leaves: list[Any]) -> None:
+def _flatten(x: Any, key: list[Any], leaves: list[float]) -> None:
+    """Add to `key` what the structure is, and to `leaves` the numbers in it."""
     kind = type(x)
-    if kind is float:
-        key.append(0)
-        leaves.append(x)
-    elif kind is list or kind is tuple:
+    if kind is list or kind is tuple:
         key += (kind, len(x))
-        if any(map(_is_tree, set(map(type, x)))):
+        kinds = set(map(type, x))
+        if any(map(_is_tree, kinds)):
             for item in x:
                 _flatten(item, key, leaves)
         else:
-            leaves.extend(x)
+            leaves += x if kinds == {float} else map(_leaf, x)
     elif kind is dict:
         key += (kind, len(x))
         for name, item in x.items():
@@ -272,10 +264,19 @@ def _flatten(x: Any, key: list[Any], leaves: list[Any]) -> None:
             _flatten(item, key, leaves)
     elif _is_tree(kind) and x.shape != ():
         key += (kind, x.shape)
-        leaves.extend(x.ravel().tolist())
+        leaves += x.ravel().tolist() if x.dtype == float else map(_leaf, x.ravel().tolist())
     else:
         key.append(0)
-        leaves.append(x)
+        leaves.append(x if kind is float else _leaf(x))
+
+
+def _leaf(x: Any) -> float:
+    """A number as a float; no program, if it is a Value or the like, or no number at all."""
+    if hasattr(x, "operate"):
+        raise _NoProgram(f"{x!r} is among its arguments", quiet=True)
+    if not is_real(x):
+        raise _NoProgram(f"{x!r} is no real number; if it never changes, name its argument in static_argnums")
+    return real(x, "jit")
 
 
 def _is_tree(kind: type) -> bool:
@@ -309,3 +310,33 @@ def _argument_names(f: Function, n: int) -> list[str]:
     except (TypeError, ValueError):
         names = []
     return [names[i] if i < len(names) else f"x{i}" for i in range(n)]
+
+
+def filler(tree: Any) -> Function:
+    """The function from a sequence of as many numbers to the structure of `tree`.
+
+    >>> filler({"w": [0.0, 0.0], "b": (0.0,)})([1.0, 2.0, 3.0])
+    {'w': [1.0, 2.0], 'b': (3.0,)}
+    """
+    keys: list[Any] = []
+    text = _fill_text(tree, keys, count())
+    return eval(f"lambda y: {text}", {"keys": keys, "array": _array})
+
+
+def _fill_text(x: Any, keys: list[Any], places: Iterator[int]) -> str:
+    if isinstance(x, dict):
+        texts = []
+        for key, item in x.items():
+            keys.append(key)
+            texts.append(f"keys[{len(keys) - 1}]: {_fill_text(item, keys, places)}")
+        return f"{{{', '.join(texts)}}}"
+    if isinstance(x, list | tuple):
+        if x and not any(map(_is_tree, map(type, x))):
+            numbers = [next(places) for _ in x]
+            text = f"*y[{numbers[0]}:{numbers[-1] + 1}]"
+        else:
+            text = ", ".join([_fill_text(item, keys, places) for item in x])
+        return f"[{text}]" if isinstance(x, list) else f"({text}{',' * bool(x)})"
+    if _is_tree(type(x)) and x.shape != ():
+        return f"array({x.shape}, [{', '.join([f'y[{next(places)}]' for _ in range(x.size)])}])"
+    return f"y[{next(places)}]"

@@ -291,8 +291,10 @@ def _operation(trace: Trace, name: str, operands: tuple[Any, ...]) -> Any:
     rule = RULES[name]
     if rule.sequences:
         return _over_sequence(trace, name, operands)
-    if f"{name}(" in rule.template:
+    if f"{name}(" in rule.template and (trace.exact or name not in OF_OTHERS):
         return trace.assign(name, operands)
+    if name in OF_OTHERS:
+        return OF_OTHERS[name](*operands)
     return _formula(name)(*operands)
 
 
@@ -433,6 +435,8 @@ def _log_softmax(*x: Any) -> Any:
 
 OF_OTHERS: dict[str, Function] = {"sum": _sum, "dot": _dot, "logsumexp": _logsumexp, "softmax": _softmax}
 OF_OTHERS["log_softmax"] = _log_softmax
+OF_OTHERS["gaussian"] = lambda x, y: FUNCTIONS["exp"](y * x * x)
+OF_OTHERS["ndtr"] = lambda x: FUNCTIONS["erfc"](x * -(0.5**0.5)) * 0.5
 
 # Operators and methods ------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ which compile, draw.py, which draws any result, and nn.py, losses.py, optim.py, 
 
 import builtins
 
+from .batch import vmap
 from .draw import draw_dot
 from .jit import jit
 
@@ -34,5 +35,5 @@ globals().update(FUNCTIONS)  # a function for every rule
 
 __version__ = "0.1.0"
 __all__ = ["Value", "derivative", "draw_dot", "grad", "hessian", "hvp", "jacobian", "jit", "jvp"]
-__all__ += ["value_and_grad", "vjp"]
+__all__ += ["value_and_grad", "vjp", "vmap"]
 __all__ += [name for name in FUNCTIONS if not hasattr(builtins, name)]  # `import *` leaves abs, pow and sum alone

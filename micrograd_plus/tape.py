@@ -66,6 +66,7 @@ def sweep(roots: list[tuple[Value, Any]]) -> None:
     """
     mark = float("0")  # a new object: a node's fresh gradient, and by its identity the sign that it has been visited
     order: list[Any] = []
+    flat = not roots[0][0].level if roots else True
     stack: list[Any] = [root for root, _ in roots if root.x is not None]
     while stack:
         node = stack.pop()
@@ -81,13 +82,14 @@ def sweep(roots: list[tuple[Value, Any]]) -> None:
             elif node.dy is not None and (y := node.y).grad is not mark and y.x is not None:
                 stack += (node, None, y)
             elif type(node.x) is tuple:
+                flat = flat and not hasattr(type(node.y[0]), "total")  # of a batch, it is an array
                 stack += (node, None, *[x for x, partial in operands(node) if partial is not None and x.x is not None])
             else:
                 order.append(node)
     for root, grad in roots:
         root.grad = root.grad + grad
     order.reverse()
-    if order and order[0].level:
+    if not flat:
         for node in order:
             _pull(node)
         return
@@ -104,8 +106,12 @@ def sweep(roots: list[tuple[Value, Any]]) -> None:
 
 def _pull(node: Value) -> None:
     """One step of the sweep over numbers of any kind: outer Values, of which a zero may still depend on something."""
+    from .value import bottom
+
     for x, partial in operands(node):
         if partial is not None:
             share = chained(node.grad, partial)
+            if x.x is None and hasattr(type(batch := bottom(share)), "total") and batch.level > x.level:
+                share = batch.total(share)  # an array of samples that the leaf knows nothing of
             # A zero that is a float means "nothing yet": to add to it would make a node of an outer level for nothing.
             x.grad = x.grad + share if type(x.grad) is not float or x.grad else share

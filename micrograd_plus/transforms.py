@@ -282,6 +282,7 @@ class _Running(_local):
     """How many transforms, and recordings of programs, are running in this thread."""
 
     depth = 0
+    recording = mapping = False
 
 
 _running = _Running()

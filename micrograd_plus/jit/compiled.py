@@ -8,7 +8,9 @@ import warnings
 from _thread import allocate_lock
 from importlib import import_module
 from itertools import count
+from math import prod
 
+from ..batch import mapped_arguments, of_one_length, reduced
 from ..functions import is_real, number, real
 from ..transforms import _array, _live, _running, tree_leaves, tree_map
 from ..value import Value
@@ -78,6 +80,7 @@ class Compiled:
         self._latest: Any = None
         self._lock = allocate_lock()
         self._warned = False
+        self._vmap: Any = getattr(f, "vmap", None)
 
     @property
     def source(self) -> str:
@@ -91,7 +94,7 @@ class Compiled:
             key, leaves = self._door(args, kwargs)
         except _NoProgram as reason:
             return self._itself(args, kwargs, str(reason), quiet=reason.quiet)
-        program = self._programs.get(key) or self._new(key, args, kwargs)
+        program = self._programs.get(key) or self._new(key, leaves, args, kwargs)
         if len(self._programs) > 1:
             with self._lock:  # the least recently used program is the first to go
                 self._programs[key] = self._programs.pop(key, program)
@@ -128,7 +131,7 @@ class Compiled:
             raise ValueError(f'jit: only the backend "llvm" has buffers, not {self.backend!r}')
         try:
             key, leaves = self._door(args, kwargs)
-            program = self._programs.get(key) or self._new(key, args, kwargs)
+            program = self._programs.get(key) or self._new(key, leaves, args, kwargs)
         except _NoProgram as reason:
             program = reason
         if not hasattr(program, "buffer"):
@@ -159,6 +162,8 @@ class Compiled:
         key: list[Any] = []
         leaves: list[Any] = []
         static = self._static(args)
+        if self._vmap:
+            args = self._mapped(args)
         for i, x in enumerate(args):
             if i in static:
                 try:
@@ -178,11 +183,11 @@ class Compiled:
 
     # Programs ----------------------------------------------------------------------------------------------------------
 
-    def _new(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _new(self, key: Any, leaves: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with_collector = gc.isenabled()
         gc.disable()  # it would visit all symbols again and again, and find none to free
         try:
-            program = self._made(args, kwargs)
+            program = self._made(leaves, args, kwargs)
             self._latest = program
         except (ValueError, ArithmeticError, RecursionError) as error:
             program = _NoProgram(f"while it was recorded, {type(error).__name__}: {error}")
@@ -199,19 +204,65 @@ class Compiled:
             self._programs[key] = program
         return program
 
-    def _made(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _made(self, leaves: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         printer = import_module(f"{__package__}.{self.backend}")
         names = _argument_names(self.__wrapped__, len(args))
         trace, static = Trace(exact=self.backend == "python"), self._static(args)
         inputs: list[Symbol] = []
+        args = tuple(self._mapped(args)) if self._vmap else args
         symbols = [x if i in static else _inputs(trace, x, names[i], inputs) for i, x in enumerate(args)]
         options = {name: _inputs(trace, kwargs[name], name, inputs) for name in sorted(kwargs)}
-        result = record(trace, self.__wrapped__, symbols, options)
+        result = record(trace, self._vmap[0] if self._vmap else self.__wrapped__, symbols, options)
         changed = [x for i, x in enumerate(symbols) if i not in static]
         after = tree_leaves([*changed, options])
         if len(after) != len(inputs) or any(x is not y for x, y in zip(after, inputs, strict=True)):
             raise TypeError(f"jit: {self.__name__} changes its arguments, which a program does not: return what is new")
-        return printer.Program(inputs, result, self.__name__)
+        if not self._vmap:
+            return printer.Program(inputs, result, self.__name__)
+        outputs, reduce = tree_leaves(result), list[str]()
+        reduced(result, self._vmap[2], lambda y, how: reduce.extend([how] * len(tree_leaves(y))))
+        sizes = [0 if type(x) is float else prod(x.shape[1:]) for x in leaves]
+        mapped = [size > 0 for size in sizes for _ in range(max(size, 1))]
+        return _OverBatch(printer.Batched(inputs, outputs, mapped, reduce), filler(result, _samples_first))
+
+    def _mapped(self, args: tuple[Any, ...]) -> list[Any]:
+        """The arguments of a vmap, those that are mapped over marked."""
+        f, in_axes, _ = self._vmap
+        lengths = set()
+
+        def mark(x: Any, _: str) -> _Samples:
+            lengths.add(len(x))
+            return _Samples(x)
+
+        marked = mapped_arguments(f, in_axes, args, mark)
+        of_one_length(lengths)
+        return marked
+
+
+class _Samples:
+    """An array that is mapped over."""
+
+    def __init__(self, array: Any) -> None:
+        if array.dtype.kind not in "fiub":
+            for x in array.ravel().tolist():
+                _leaf(x)
+        self.array = array if array.dtype.kind == "f" else array.astype(float)
+
+
+class _OverBatch:
+    """The program of a vmap."""
+
+    def __init__(self, run: Any, fill: Function) -> None:
+        self.run, self.fill, self.source = run, fill, run.source
+
+    def __call__(self, leaves: list[Any]) -> Any:
+        return self.fill(self.run(leaves, next(len(x) for x in leaves if type(x) is not float)))
+
+
+def _samples_first(shape: tuple[int, ...], items: list[Any]) -> Any:
+    """An array of results as `_array` makes it, but with the axis of the samples, if there is one, in front."""
+    array = _array(shape, items)
+    return array if array.shape == shape else array.transpose(-1, *range(len(shape)))
 
 
 class _Static:
@@ -235,11 +286,11 @@ def record(trace: Trace, f: Function, args: Any, kwargs: Any) -> Any:
             y = y.data
         return trace.number(number(y, name), name)
 
-    _running.depth += 1
+    _running.depth, _running.recording = _running.depth + 1, True
     try:
         result = tree_map(settled, f(*args, **kwargs))
     finally:
-        _running.depth -= 1
+        _running.depth, _running.recording = _running.depth - 1, False
         trace.running = False
     if trace.refused:
         raise trace.refused
@@ -265,6 +316,9 @@ def _flatten(x: Any, key: list[Any], leaves: list[float]) -> None:
     elif _is_tree(kind) and x.shape != ():
         key += (kind, x.shape)
         leaves += x.ravel().tolist() if x.dtype == float else map(_leaf, x.ravel().tolist())
+    elif kind is _Samples:
+        key += (kind, x.array.shape[1:])
+        leaves.append(x.array)
     else:
         key.append(0)
         leaves.append(x if kind is float else _leaf(x))
@@ -291,12 +345,13 @@ def _inputs(trace: Trace, x: Any, name: str, inputs: list[Symbol]) -> Any:
     if isinstance(x, list | tuple):
         stem = f"{name}{'_' * name[-1:].isdigit()}"
         return type(x)([_inputs(trace, item, f"{stem}{i}", inputs) for i, item in enumerate(x)])
-    if _is_tree(type(x)) and x.shape != ():
+    shape = x.array.shape[1:] if type(x) is _Samples else getattr(x, "shape", ())
+    if shape:
         import numpy
 
-        array = numpy.empty(x.size, dtype=object)
-        array[:] = _inputs(trace, [0.0] * x.size, name, inputs)
-        return array.reshape(x.shape)
+        array = numpy.empty(prod(shape), dtype=object)
+        array[:] = _inputs(trace, [0.0] * prod(shape), name, inputs)
+        return array.reshape(shape)
     inputs.append(trace.input(name))
     return inputs[-1]
 
@@ -312,7 +367,7 @@ def _argument_names(f: Function, n: int) -> list[str]:
     return [names[i] if i < len(names) else f"x{i}" for i in range(n)]
 
 
-def filler(tree: Any) -> Function:
+def filler(tree: Any, array: Function = _array) -> Function:
     """The function from a sequence of as many numbers to the structure of `tree`.
 
     >>> filler({"w": [0.0, 0.0], "b": (0.0,)})([1.0, 2.0, 3.0])
@@ -320,7 +375,7 @@ def filler(tree: Any) -> Function:
     """
     keys: list[Any] = []
     text = _fill_text(tree, keys, count())
-    return eval(f"lambda y: {text}", {"keys": keys, "array": _array})
+    return eval(f"lambda y: {text}", {"keys": keys, "array": array})
 
 
 def _fill_text(x: Any, keys: list[Any], places: Iterator[int]) -> str:

@@ -132,7 +132,7 @@ class _Buffer:
 class Batched:
     """The program of one sample over a batch; `mapped` says which inputs are arrays, `reduce` what each output becomes.
 
-    It is called with the inputs, numbers or arrays of one length, and returns a list with an array or a number for each
+    It is called with numbers and arrays, whose items are inputs, for `n` samples. It returns a list with an array or a number for each
     output: "" is all of them, "sum" and "mean" add them up.
     """
 
@@ -180,12 +180,11 @@ class Batched:
         import numpy
 
         code, stacked = self._code, [j for j, how in enumerate(self.reduce) if not how]
-        arrays = [x for x, is_mapped in zip(leaves, self.mapped, strict=True) if is_mapped]
+        arrays = [column for x in leaves if type(x) is not float for column in x.reshape(n, -1).T]
         start = numpy.zeros((code.slots, LANES))
         start[code.n : code.n + code.k] = numpy.reshape(code.constants, (-1, 1))
-        for i, x in enumerate(leaves):
-            if not self.mapped[i]:
-                start[i] = x
+        singles = [i for i, is_mapped in enumerate(self.mapped) if not is_mapped]
+        start[singles] = numpy.reshape([x for x in leaves if type(x) is float], (-1, 1))
         stacks = numpy.empty((len(stacked), n))
 
         def chunk(at: int) -> Any:
@@ -378,16 +377,22 @@ class _Code:
         return INTRINSICS + "".join(self.called.values())
 
     def _compiled(self, text: str, name: str, level: int) -> int:
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
-        module = llvm.parse_assembly(text)
-        target = llvm.Target.from_default_triple()
-        features = llvm.get_host_cpu_features().flatten()
-        machine = target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=level, jit=True)
-        engine = llvm.create_mcjit_compiler(module, machine)
+        engine = _engine(text, level)
         engine.finalize_object()
         self._kept.append(engine)
         return int(engine.get_function_address(name))
+
+
+def _engine(text: str, level: int = 0) -> Any:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features().flatten()
+    target = llvm.Target.from_default_triple()
+    machine = target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=level, jit=True)
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(text), machine)
+
+
+_engine("")  # from then on LLVM knows the functions of the C library
 
 
 # Functions of vectors -------------------------------------------------------------------------------------------------

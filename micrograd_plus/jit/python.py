@@ -82,6 +82,24 @@ class Program:
         return self._fill(result) if self._fill else result
 
 
+class Batched:
+    """The program of one sample over a batch, as `jit.llvm.Batched`, one by one."""
+
+    def __init__(self, inputs: Sequence[Symbol], outputs: list[Any], mapped: list[bool], reduce: list[str]) -> None:
+        self._program, self._reduce = Program(inputs, outputs, "a sample"), reduce
+        self.source = self._program.source
+
+    def __call__(self, leaves: list[Any], n: int) -> list[Any]:
+        import numpy
+
+        columns: list[Any] = []
+        for x in leaves:
+            columns += [[x] * n] if type(x) is float else x.reshape(n, -1).T.tolist()
+        results = zip(*[self._program(sample) for sample in zip(*columns, strict=True)], strict=True)
+        finish: dict[str, Any] = {"": numpy.array, "sum": sum, "mean": lambda numbers: sum(numbers) / n}
+        return [finish[how](numbers) for how, numbers in zip(self._reduce, results, strict=True)]
+
+
 def _sums(x: Any, text: str) -> list[str]:
     """Terms that add up to the sum of all numbers in a structure."""
     if isinstance(x, dict):

@@ -42,7 +42,8 @@ from __future__ import annotations
 import struct
 import sys
 
-from ..functions import is_real, number, where
+from ..formulas import OF_OTHERS, in_order, made_of
+from ..functions import is_real, number
 from ..rules import FUNCTIONS, RULES, Rule
 from ..transforms import _levels
 from ..value import Value, _operate
@@ -293,20 +294,7 @@ def _operation(trace: Trace, name: str, operands: tuple[Any, ...]) -> Any:
         return _over_sequence(trace, name, operands)
     if f"{name}(" in rule.template and (trace.exact or name not in OF_OTHERS):
         return trace.assign(name, operands)
-    if name in OF_OTHERS:
-        return OF_OTHERS[name](*operands)
-    return _formula(name)(*operands)
-
-
-def _formula(name: str) -> Function:
-    """A rule that is made of other operations, as a function: its template."""
-    if name not in _formulas:
-        parameters = ["x", "y"] if "{y}" in RULES[name].template else ["x"]
-        _formulas[name] = eval(f"lambda {', '.join(parameters)}: {RULES[name].program(parameters)}", dict(FUNCTIONS))
-    return _formulas[name]
-
-
-_formulas: dict[str, Function] = {}
+    return made_of(name)(*operands)
 
 
 def _is(x: Any, y: Any) -> bool:
@@ -381,62 +369,14 @@ def _over_sequence(trace: Trace, name: str, operands: tuple[Any, ...]) -> Any:
     """An operation over sequences: in an exact trace as it is, else as it is made of others."""
     rule = RULES[name]
     if not trace.exact:
-        return OF_OTHERS[name](*operands) if name in OF_OTHERS else _formula(name)(*operands)
+        return made_of(name)(*operands)
     if not rule.template.endswith("[0]"):
         return trace.assign(name, operands)
     # Of several results each was asked for with its own operand in front. They are the same whatever the order.
-    in_order = tuple(_in_order(operands))
-    place = next(i for i, x in enumerate(in_order) if x is operands[0])
-    return trace.assign("item", (trace.assign(name, in_order), place))
+    in_order_ = tuple(in_order(operands))
+    place = next(i for i, x in enumerate(in_order_) if x is operands[0])
+    return trace.assign("item", (trace.assign(name, in_order_), place))
 
-
-def _in_order(operands: tuple[Any, ...]) -> list[Any]:
-    return sorted(operands, key=lambda x: (x.index, 0.0) if type(x) is Symbol else (-1, x))
-
-
-def _sum(*x: Any) -> Any:
-    total, *rest = x
-    for y in rest:
-        total = total + y
-    return total
-
-
-def _dot(*x: Any) -> Any:
-    return _sum(*[a * b for a, b in zip(x[: len(x) // 2], x[len(x) // 2 :], strict=True)])
-
-
-def _weights(x: tuple[Any, ...]) -> tuple[Any, Any]:
-    """The largest of `x`, and the sum of e**(z - largest) for all z of `x`, less one. A nan makes both nan."""
-    in_order = _in_order(x)  # the same for all results of a softmax, which so share these symbols
-    top, *others = in_order
-    for z in others:
-        top = FUNCTIONS["maximum"](top, z)
-    rest = [where(z == top, 0.0, FUNCTIONS["exp"](z - top)) for z in in_order]
-    ties = [where(z == top, 1.0, 0.0) for z in in_order]
-    return top, _sum(*rest) + (_sum(*ties) - 1.0)
-
-
-def _logsumexp(*x: Any) -> Any:
-    top, rest = _weights(x)
-    return top + FUNCTIONS["log1p"](rest)
-
-
-def _softmax(*x: Any) -> Any:
-    top, rest = _weights(x)
-    share = where(x[0] == top, 1.0, FUNCTIONS["exp"](x[0] - top)) / (1.0 + rest)
-    return share + where(top == -float("inf"), float("nan"), 0.0)
-
-
-def _log_softmax(*x: Any) -> Any:
-    top, rest = _weights(x)
-    share = where(x[0] == top, 0.0, x[0] - top) - FUNCTIONS["log1p"](rest)
-    return share + where(top == -float("inf"), float("nan"), 0.0)
-
-
-OF_OTHERS: dict[str, Function] = {"sum": _sum, "dot": _dot, "logsumexp": _logsumexp, "softmax": _softmax}
-OF_OTHERS["log_softmax"] = _log_softmax
-OF_OTHERS["gaussian"] = lambda x, y: FUNCTIONS["exp"](y * x * x)
-OF_OTHERS["ndtr"] = lambda x: FUNCTIONS["erfc"](x * -(0.5**0.5)) * 0.5
 
 # Operators and methods ------------------------------------------------------------------------------------------------
 

@@ -17,8 +17,10 @@ from itertools import compress, count
 from math import inf, nan
 
 from .functions import KERNELS, number
+from .machinery.trees import array as _array
+from .machinery.trees import tree_fill, tree_leaves, tree_map
 from .symbols import Foreign, Symbol, Trace
-from .transforms import _array, _live, tree_fill, tree_leaves, tree_map
+from .transforms import _live
 from .value import Value, bottom
 
 TYPE_CHECKING = False

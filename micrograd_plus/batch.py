@@ -15,9 +15,11 @@ from functools import partial
 
 from .formulas import made_of
 from .functions import KERNELS, number, real
-from .rules import FUNCTIONS, RULES, Rule
-from .transforms import _levels, _live, _named, _running, _settle, tree_map
-from .value import Value, _operate, bottom
+from .machinery.operators import Number
+from .machinery.trees import tree_map
+from .rules import RULES, Rule
+from .transforms import _levels, _named, _settle, running
+from .value import Value, bottom, operate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,38 +29,44 @@ if TYPE_CHECKING:
     from .functions import Function
 
 
-class Batch:
-    """Numbers of many samples, in an array; or conditions, if it is one of bools. Made by `vmap`."""
+class Batch(Number):
+    """Numbers of many samples, in an array; or conditions, if it is one of bools. Made by `vmap`.
 
-    __slots__ = ("data", "level")
+    Values hold batches as they hold floats, whatever their level: `opened` is that of the vmap.
+    """
 
-    def __init__(self, data: Any, level: int) -> None:
-        self.data, self.level = data, level
+    __slots__ = ("data", "opened")
+
+    level = -1
+
+    def __init__(self, data: Any, opened: int) -> None:
+        self.data, self.opened = data, opened
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
-        """The operation of that name on these operands, at least one of which is a batch."""
-        if any(isinstance(x, Value) for x in operands):
-            return _operate(RULES[name], operands)
-        if name not in _kernels():
-            return made_of(name)(*operands)
-        return self._of(_kernels()[name], *operands)
+        """The operation of that name on these operands, of which none is a Value."""
+        kernel = _kernels().get(name)
+        return self._of(kernel, *operands) if kernel else made_of(name)(*operands)
+
+    def compare(self, holds: Any, other: Any) -> Any:
+        """Conditions."""
+        return self._of(holds, self, other)
 
     def _of(self, function: Function, *operands: Any) -> Batch:
         """The batch of a function of arrays, for operands that are batches or numbers."""
         import numpy
 
         for x in operands:
-            if isinstance(x, Batch) and x.level != self.level:
+            if isinstance(x, Batch) and x.opened != self.opened:
                 raise TypeError(f"{x!r} is of another vmap, which is over, or around this one: map once, over all axes")
         arrays = [x.data * 1.0 if isinstance(x, Batch) else real(x, "a number beside a batch") for x in operands]
         with numpy.errstate(all="ignore"):
-            return Batch(function(*arrays), self.level)
+            return Batch(function(*arrays), self.opened)
 
     def where(self, x: Any, y: Any) -> Any:
         """`x` where this condition holds, else `y`, sample by sample."""
         if isinstance(x, Value) or isinstance(y, Value):
             chosen = lambda x, y: (self.where(x, y), self.where(1.0, 0.0), self.where(0.0, 1.0))  # noqa: E731
-            return _operate(Rule("where", "where", chosen), (x, y))
+            return operate(Rule("where", "where", chosen), (number(x, "where"), number(y, "where")))
         import numpy
 
         condition = self.data != 0.0
@@ -72,28 +80,35 @@ class Batch:
             return x * float(len(self.data)) if i is None else x
         import numpy
 
-        weights = Batch(numpy.ones(len(self.data)) if i is None else 1.0 * (numpy.arange(len(self.data)) == i), self.level)
-        value = _operate(Rule("total", "total({x})", lambda x: (self.total(x, i), weights)), (x,))
+        weights = Batch(numpy.ones(len(self.data)) if i is None else 1.0 * (numpy.arange(len(self.data)) == i), self.opened)
+        value = operate(Rule("total", "total({x})", lambda x: (self.total(x, i), weights)), (x,))
         value.tangent = self.total(value.tangent) if isinstance(bottom(value.tangent), Batch) else value.tangent
-        value.x, value.y, value.dx = (value.x,), (value.dx,), None
         return value
+
+    def _both(self, other: Any, connect: Any) -> Batch:
+        return Batch(connect(self.data != 0.0, other.data != 0.0 if isinstance(other, Batch) else bool(other)), self.opened)
+
+    def __and__(self, other: Any) -> Batch:
+        return self._both(other, operator.and_)
+
+    def __or__(self, other: Any) -> Batch:
+        return self._both(other, operator.or_)
+
+    def __xor__(self, other: Any) -> Batch:
+        return self._both(other, operator.xor)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def __invert__(self) -> Batch:
+        return Batch(self.data == 0.0, self.opened)
 
     def __bool__(self) -> bool:
         raise TypeError("a batch has many numbers, and a branch takes one side: write where(condition, x, y) instead")
 
     __float__ = __int__ = __complex__ = __index__ = __bool__  # type: ignore[assignment]
 
-    def __pos__(self) -> Batch:
-        return self
-
     def __repr__(self) -> str:
         return f"<a batch of {len(self.data)}>"
-
-    __hash__ = object.__hash__
-
-    if TYPE_CHECKING:  # a type checker cannot see that these are made below, from the rules
-
-        def __getattr__(self, name: str) -> Any: ...
 
 
 def vmap(f: Function, in_axes: Any = 0, *, reduce: Any = None) -> Function:
@@ -114,21 +129,19 @@ def vmap(f: Function, in_axes: Any = 0, *, reduce: Any = None) -> Function:
     """
 
     def mapped(*args: Any) -> Any:
-        if _running.recording or _running.mapping:
-            inside, outer = ("jit", "jit(vmap(f))") if _running.recording else ("vmap", "vmap(lambda x: ...) over all axes")
+        if running.recording or running.mapping:
+            inside, outer = ("jit", "jit(vmap(f))") if running.recording else ("vmap", "vmap(lambda x: ...) over all axes")
             raise TypeError(f"vmap: {_named_as(f)} is mapped inside of {inside}; write {outer}, with vmap outermost")
         level = next(_levels)
         lengths: dict[int, Any] = {}
         inputs = mapped_arguments(f, in_axes, args, partial(_batches, level=level, lengths=lengths))
         of_one_length(set(lengths))
         batch: Any = next(iter(lengths.values()))
-        _live.add(level)
-        _running.depth, _running.mapping = _running.depth + 1, True
+        running.depth, running.mapping = running.depth + 1, True
         try:
             result = tree_map(_settled, f(*inputs))
         finally:
-            _running.depth, _running.mapping = _running.depth - 1, False
-            _live.remove(level)
+            running.depth, running.mapping = running.depth - 1, False
         return reduced(result, reduce, partial(_result, batch))
 
     function: Any = _named(f, mapped)
@@ -196,7 +209,7 @@ def _batch(column: Any, level: int) -> Any:
         array[:] = numbers
         return _batch(array, level), *[Batch(row, level) for row in numpy.eye(len(numbers))]
 
-    return _operate(Rule("batch", "batch([{x}])", gathered), tuple([number(x, "vmap") for x in column.tolist()]))
+    return operate(Rule("batch", "batch([{x}])", gathered), tuple([number(x, "vmap") for x in column.tolist()]))
 
 
 def reduced(result: Any, reduce: Any, function: Callable[[Any, str], Any]) -> Any:
@@ -246,49 +259,9 @@ def _kernels() -> dict[str, Function]:
     names: dict[str, Any] = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide}
     names |= {"neg": np.negative, "pow": np.power, "mod": np.mod, "reciprocal": lambda x: np.divide(1.0, x)}
     names["step"] = lambda x: np.maximum(np.sign(x), 0.0)
-    names["chained"] = lambda x, y: np.where((x == 0.0) | (y == 0.0), 0.0, np.multiply(x, y))
+    names["times"] = lambda x, y: np.where((x == 0.0) | (y == 0.0), 0.0, np.multiply(x, y))
     for name, rule in RULES.items():
         if name not in names and f"{name}({{x}}" in rule.template and name not in ("gaussian", "ndtr"):
             names[name] = getattr(np, rule.numpy or name, None) or np.vectorize(KERNELS[name], otypes=[float])
     _found.update(names)
     return _found
-
-
-def _operator(name: str) -> tuple[Function, Function]:
-    def method(x: Any, y: Any) -> Any:
-        return x.operate(name, (x, y)) if hasattr(y, "operate") or not hasattr(y, "__len__") else NotImplemented
-
-    return method, lambda y, x: y.operate(name, (x, y))
-
-
-def _comparison(sign: str) -> Function:
-    compare = getattr(operator, sign)
-    return lambda x, y: NotImplemented if isinstance(y, Value) else x._of(compare, x, y)
-
-
-def _connective(sign: str) -> Function:
-    connect = getattr(operator, f"__{sign}__")
-
-    def method(x: Batch, y: Any) -> Batch:
-        return Batch(connect(x.data != 0.0, y.data != 0.0 if isinstance(y, Batch) else bool(y)), x.level)
-
-    return method
-
-
-for _sign in ("lt", "le", "gt", "ge", "eq", "ne"):
-    setattr(Batch, f"__{_sign}__", _comparison(_sign))
-for _sign in ("and", "or", "xor"):
-    setattr(Batch, f"__{_sign}__", _connective(_sign))
-    setattr(Batch, f"__r{_sign}__", _connective(_sign))
-Batch.__invert__ = lambda self: Batch(self.data == 0.0, self.level)  # type: ignore[attr-defined]
-for _name, _rule in RULES.items():
-    if not _rule.sequences:
-        if _name in ("add", "sub", "mul", "truediv", "mod", "pow"):
-            _method, _reflected = _operator(_name)
-            setattr(Batch, f"__{_name}__", _method)
-            setattr(Batch, f"__r{_name}__", _reflected)
-        elif _name in ("neg", "abs", "floor", "ceil"):
-            setattr(Batch, f"__{_name}__", FUNCTIONS[_name])
-        setattr(Batch, _name, FUNCTIONS[_name])
-        if _rule.numpy:
-            setattr(Batch, _rule.numpy, FUNCTIONS[_name])

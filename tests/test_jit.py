@@ -27,10 +27,10 @@ from micrograd_plus import (
     value_and_grad,
     vjp,
 )
+from micrograd_plus.machinery.trees import tree_leaves
 from micrograd_plus.nn import MLP, Neuron, mse
 from micrograd_plus.rules import FUNCTIONS, RULES, rule
 from micrograd_plus.testing.strategies import expressions, networks, points
-from micrograd_plus.transforms import tree_leaves
 
 
 def same(a, b):

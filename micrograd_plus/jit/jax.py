@@ -15,9 +15,8 @@ import numpy as np
 
 from ..functions import KERNELS
 from ..rules import RULES
-from ..transforms import tree_leaves
 from .compiled import filler
-from .trace import COMPARISONS, TIMES, Symbol, needed
+from .trace import COMPARISONS, Symbol, needed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +30,9 @@ TEXTS |= {sign: f"{{}} {sign} {{}}" for sign in COMPARISONS.values()}
 class Program:
     """The program, called with a list of numbers; `source` is its text."""
 
-    def __init__(self, inputs: Sequence[Symbol], result: Any, name: str) -> None:
-        program, self.source = _function(inputs, tree_leaves(result))
-        self._traced, self._fill = lambda numbers: program(*numbers), filler(result)
+    def __init__(self, inputs: Sequence[Symbol], outputs: list[Any], structure: Any, name: str) -> None:
+        program, self.source = _function(inputs, outputs)
+        self._traced, self._fill = lambda numbers: program(*numbers), filler(structure)
         self._run = jax.jit(self._traced)
 
     def __call__(self, leaves: Sequence[float]) -> Any:
@@ -95,7 +94,7 @@ def _names() -> dict[str, Any]:
     names: dict[str, Any] = {"where": jnp.where, "asarray": lambda x: jnp.asarray(x, float), "inf": inf, "nan": nan}
     names |= {"reciprocal": lambda x: jnp.divide(1.0, x), "step": lambda x: jnp.maximum(jnp.sign(x), 0.0)}
     names |= {"abs": jnp.abs, "pow": jnp.power}
-    names[TIMES] = lambda x, y: jnp.where((x == 0.0) | (y == 0.0), 0.0, x * y)
+    names["times"] = lambda x, y: jnp.where((x == 0.0) | (y == 0.0), 0.0, x * y)
     for name, rule in RULES.items():
         theirs = rule.numpy or name
         if name not in names and name in KERNELS:

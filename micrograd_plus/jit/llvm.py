@@ -19,9 +19,8 @@ from threading import local
 import llvmlite.binding as llvm
 
 from ..functions import KERNELS
-from ..transforms import tree_leaves
 from .compiled import filler
-from .trace import CONDITIONS, TIMES, Symbol, needed
+from .trace import CONDITIONS, Symbol, needed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ TEXTS = {
     "truediv": "{r} = fdiv T {0}, {1}",
     "neg": "{r} = fneg T {0}",
     "reciprocal": "{r} = fdiv T ONE, {0}",
-    TIMES: "{r}a = fcmp oeq T {0}, ZERO\n{r}b = fcmp oeq T {1}, ZERO\n{r}c = or B {r}a, {r}b\n"
+    "times": "{r}a = fcmp oeq T {0}, ZERO\n{r}b = fcmp oeq T {1}, ZERO\n{r}c = or B {r}a, {r}b\n"
     "{r}p = fmul T {0}, {1}\n{r} = select B {r}c, T ZERO, T {r}p",
     "mod": "{r}a = frem T {0}, {1}\n{r}b = fmul T {r}a, {1}\n{r}c = fcmp olt T {r}b, ZERO\n"
     "{r}d = fadd T {r}a, {1}\n{r} = select B {r}c, T {r}d, T {r}a",
@@ -82,9 +81,9 @@ def _raise() -> None:
 class Program:
     """The program, called with a list of floats; `source` is its text. What raises in `math` is nan or infinite."""
 
-    def __init__(self, inputs: Sequence[Symbol], result: Any, name: str) -> None:
-        self._code = code = _Code(inputs, tree_leaves(result), 1)
-        self.source, self._fill = code.source, filler(result)
+    def __init__(self, inputs: Sequence[Symbol], outputs: list[Any], structure: Any, name: str) -> None:
+        self._code = code = _Code(inputs, outputs, 1)
+        self.source, self._fill = code.source, filler(structure)
         self._pack = struct.Struct(f"{code.n}d").pack_into
         self._unpack = struct.Struct(f"{code.k}d").unpack_from
         self._run = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(code.address)

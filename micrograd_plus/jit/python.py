@@ -18,12 +18,12 @@ from textwrap import wrap
 
 from ..functions import KERNELS
 from ..rules import RULES
-from ..transforms import _array, tree_fill, tree_leaves, tree_map
-from .trace import COMPARISONS, CONDITIONS, TIMES, Symbol, needed
+from ..machinery.trees import ARRAY, NUMBER, array, tree_unflatten
+from .trace import COMPARISONS, CONDITIONS, Symbol, needed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     Guard = frozenset[tuple[int, bool]]  # conditions, by their index, each with the side that is taken
@@ -38,7 +38,7 @@ TEXTS |= {sign: (f"{{}} {sign} {{}}", 4) for sign in COMPARISONS.values()}
 
 # What never raises over floats: it does no harm to compute it where it is not needed.
 CALM = {"", "where", "item", "add", "sub", "mul", "neg", "abs", "sign", "step", "maximum", "minimum", "reciprocal"}
-CALM |= {*CONDITIONS, TIMES, "tanh", "atan", "erf"}
+CALM |= {*CONDITIONS, "times", "tanh", "atan", "erf"}
 
 SEVERAL = {name for name, rule in RULES.items() if rule.template.endswith("[0]")}  # of their results, "item" takes one
 
@@ -46,15 +46,16 @@ SEVERAL = {name for name, rule in RULES.items() if rule.template.endswith("[0]")
 class Program:
     """The program, called with a list of as many floats as there are inputs; `source` is its text.
 
-    `result` is a structure of symbols and floats. ArithmeticError where the result is nan, if that may be for want of
-    the chain rule's 0 · ∞ = 0: its product is printed as any other, unless a comparison may depend on it.
+    `outputs` are the numbers of a tree of that structure. ArithmeticError where the result is nan, if that may be for
+    want of the chain rule's 0 · ∞ = 0: its product is printed as any other, unless a comparison may depend on it.
 
     >>> from .trace import Trace
+    >>> from ..machinery.trees import tree_flatten
     >>> trace = Trace()
     >>> x, y = trace.input("x"), trace.input("y")
-    >>> result = [x * y + 1.0, (x * y).sin()]
-    >>> trace.running = False
-    >>> program = Program([x, y], result, "f")
+    >>> outputs, structure = tree_flatten([x * y + 1.0, (x * y).sin()])
+    >>> trace.close()
+    >>> program = Program([x, y], outputs, structure, "f")
     >>> print(program.source)
     def program(x, y):
         t1 = x * y
@@ -63,16 +64,16 @@ class Program:
     [1.0, 0.0]
     """
 
-    def __init__(self, inputs: Sequence[Symbol], result: Any, name: str) -> None:
+    def __init__(self, inputs: Sequence[Symbol], outputs: list[Any], structure: Any, name: str) -> None:
         self._fill = None
-        if not _is_plain(result):
-            self._fill, result = partial(tree_fill, tree_map(lambda _: 0.0, result)), tree_leaves(result)
-        written = _Writer(inputs, result)
-        namespace: dict[str, Any] = dict(KERNELS, abs=builtins.abs, inf=inf, nan=nan, array=_array)
+        if not _is_plain(structure):
+            self._fill, structure = partial(tree_unflatten, structure), (list, None, len(outputs))
+        written = _Writer(inputs, outputs, structure)
+        namespace: dict[str, Any] = dict(KERNELS, abs=builtins.abs, inf=inf, nan=nan, array=array)
         for text in written.texts:
             exec(compile(text, f"<jit of {name}>", "exec"), namespace)
         self._run, self.source = namespace["program"], "\n\n".join(written.texts)
-        terms = " + ".join(_sums(result, "y"))
+        terms = " + ".join(_sums(structure, "y"))
         self._total = eval(f"lambda y: {terms}") if written.plain and terms else None
 
     def __call__(self, leaves: Sequence[float]) -> Any:
@@ -86,7 +87,8 @@ class Batched:
     """The program of one sample over a batch, as `jit.llvm.Batched`, one by one."""
 
     def __init__(self, inputs: Sequence[Symbol], outputs: list[Any], mapped: list[bool], reduce: list[str]) -> None:
-        self._program, self._reduce = Program(inputs, outputs, "a sample"), reduce
+        self._program = Program(inputs, outputs, (list, None, len(outputs)), "a sample")
+        self._reduce = reduce
         self.source = self._program.source
 
     def __call__(self, leaves: list[Any], n: int) -> list[Any]:
@@ -100,37 +102,40 @@ class Batched:
         return [finish[how](numbers) for how, numbers in zip(self._reduce, results, strict=True)]
 
 
-def _sums(x: Any, text: str) -> list[str]:
+def _sums(structure: Any, text: str) -> list[str]:
     """Terms that add up to the sum of all numbers in a structure."""
-    if isinstance(x, dict):
-        return [term for key, item in x.items() for term in _sums(item, f"{text}[{key!r}]")]
-    if isinstance(x, list | tuple):
-        if not any(isinstance(item, dict | list | tuple) or hasattr(item, "shape") for item in x):
-            return [f"sum({text})"]
-        return [term for i, item in enumerate(x) for term in _sums(item, f"{text}[{i}]")]
-    return [f"{text}.sum()" if hasattr(x, "shape") and x.shape != () else text]
+    if structure is NUMBER:
+        return [text]
+    kind, keys, parts = structure
+    if kind is ARRAY:
+        return [f"{text}.sum()"]
+    if type(parts) is int:
+        return [f"sum({text}{'.values()' * (kind is dict)})"]
+    places = keys if kind is dict else range(len(parts))
+    return [term for key, part in zip(places, parts, strict=True) for term in _sums(part, f"{text}[{key!r}]")]
 
 
-def _is_plain(x: Any, depth: int = 50) -> bool:
+def _is_plain(structure: Any, depth: int = 50) -> bool:
     """Whether Python can write a structure down."""
-    if isinstance(x, dict) and not all(type(key) in (str, int, float, bool) for key in x):
+    if type(structure) is not tuple or not depth:
+        return structure is NUMBER
+    kind, keys, parts = structure
+    if kind not in (list, tuple, dict, ARRAY) or (kind is dict and not {str, int, float, bool} >= {*map(type, keys)}):
         return False
-    items = x.values() if isinstance(x, dict) else x if isinstance(x, list | tuple) else ()
-    return depth > 0 and all(_is_plain(item, depth - 1) for item in items)
+    return type(parts) is int or all(_is_plain(part, depth - 1) for part in parts)
 
 
 class _Writer:
     """The texts of the functions of which the last, `program`, takes the inputs to the result."""
 
-    def __init__(self, inputs: Sequence[Symbol], result: Any) -> None:
+    def __init__(self, inputs: Sequence[Symbol], outputs: list[Any], structure: Any) -> None:
         taken = [*KERNELS, "array", "inf", "nan", "program"]
         self.names = dict.fromkeys(taken, 1)  # how often each was wished
         self.written: dict[int, tuple[str, int, bool]] = {}  # by symbol: its text, how it binds, whether it may raise
         arguments = [self.name(x.label) for x in inputs]
         self.written |= {x.index: (name, 9, False) for x, name in zip(inputs, arguments, strict=True)}
-        outputs = tree_leaves(result)
         lines = needed(outputs)
-        has_times = any(x.operation == TIMES for x in lines)
+        has_times = any(x.operation == "times" for x in lines)
         self.careful = has_times and any(x.operation in CONDITIONS and x.by_chain for x in lines)
         self.plain = has_times and not self.careful
         self.guards: dict[int, Guard] = {}
@@ -140,7 +145,7 @@ class _Writer:
         uses = Counter([x.index for s in lines for x in s.operands if isinstance(x, Symbol)])
         uses.update([y.index for y in outputs if isinstance(y, Symbol)])
         statements = self._statements(lines, uses)
-        self.texts = self._functions(arguments, statements, self._structured(result))
+        self.texts = self._functions(arguments, statements, self._structured(structure, iter(outputs)))
 
     def name(self, wish: str) -> str:
         """`wish` as a name that is not taken."""
@@ -183,7 +188,7 @@ class _Writer:
     def _text(self, symbol: Symbol) -> tuple[str, int]:
         """An operation as text, and how strongly it binds."""
         operation, operands = symbol.operation, symbol.operands
-        if operation == TIMES and not self.careful:
+        if operation == "times" and not self.careful:
             operation = "mul"
         if operation == "where":
             condition, x, y = operands
@@ -216,20 +221,21 @@ class _Writer:
             texts.append(f"{'' if side else 'not '}{f'({text})' if binds < least else text}")
         return " and ".join(texts)
 
-    def _structured(self, x: Any) -> str:
+    def _structured(self, structure: Any, outputs: Iterator[Any]) -> str:
         """The result, as Python writes it; a tuple without parentheses, if it has a line to itself."""
-        text = self._tree(x)
-        return text[1:-1] if isinstance(x, tuple) and len(x) > 1 and len(text) < WIDTH - 10 else text
+        text = self._tree(structure, outputs)
+        return text[1:-1] if structure[0] is tuple and structure[2] not in (0, 1) and len(text) < WIDTH - 10 else text
 
-    def _tree(self, x: Any) -> str:
-        if isinstance(x, dict):
-            return f"{{{', '.join([f'{key!r}: '.replace(' ', GLUE) + self._tree(item) for key, item in x.items()])}}}"
-        if isinstance(x, list | tuple):
-            parts = ", ".join([self._tree(item) for item in x])
-            return f"[{parts}]" if isinstance(x, list) else f"({parts}{',' * (len(x) == 1)})"
-        if hasattr(x, "shape") and x.shape != ():
-            return f"array({x.shape}, [{', '.join([self._operand(item) for item in x.ravel().tolist()])}])"
-        return self._operand(x)
+    def _tree(self, structure: Any, outputs: Iterator[Any]) -> str:
+        if structure is NUMBER:
+            return self._operand(next(outputs))
+        kind, rest, parts = structure
+        texts = [self._tree(part, outputs) for part in ([NUMBER] * parts if type(parts) is int else parts)]
+        if kind is dict:
+            return f"{{{', '.join([f'{key!r}:{GLUE}{text}' for key, text in zip(rest, texts, strict=True)])}}}"
+        if kind is ARRAY:
+            return f"array({rest}, [{', '.join(texts)}])"
+        return f"[{', '.join(texts)}]" if kind is list else f"({', '.join(texts)}{',' * (len(texts) == 1)})"
 
     def _functions(self, arguments: list[str], statements: list[tuple[str, str]], returned: str) -> list[str]:
         """The program as one function or, if it is long, with its lines in several others."""

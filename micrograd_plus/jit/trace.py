@@ -43,10 +43,12 @@ import struct
 import sys
 
 from ..formulas import OF_OTHERS, in_order, made_of
-from ..functions import is_real, number
+from ..functions import number
+from ..machinery.digits import times
+from ..machinery.operators import Number
 from ..rules import FUNCTIONS, RULES, Rule
 from ..transforms import _levels
-from ..value import Value, _operate
+from ..value import Value, operate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,9 +57,8 @@ if TYPE_CHECKING:
 
     from ..functions import Function
 
-TIMES = "chained"
 COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
-COMMUTATIVE = {"add", "mul", TIMES, "and", "or", "==", "!="}
+COMMUTATIVE = {"add", "mul", "times", "and", "or", "==", "!="}
 _bits = struct.Struct("d").pack  # tells 0.0 from -0.0
 
 
@@ -111,23 +112,26 @@ class Trace:
         return found
 
     def number(self, x: Any, name: str) -> Any:
-        """`x` as a number of this trace, a symbol or a float: a condition is 1.0 or 0.0. TypeError if it is none."""
+        """`x` as a number of this trace, a symbol or a float: a condition is 1.0 or 0.0.
+
+        TypeError if it is none, or a Value: of a transform inside, it would not have come here.
+        """
         if type(x) is Condition:
             return self.assign("where", (x, 1.0, 0.0))
         if isinstance(x, Value):
-            self.meet(x)
+            self.refuse(
+                f"{x!r} would become a constant of the program, and its gradient would be lost: "
+                "pass it in as an argument (those of a model by model.bind(parameters)), or take its .data"
+            )
         x = number(x, name)
         if type(x) is Symbol and x.trace is not self:
             self.refuse(f"{x!r} is of another program: it was kept from another call")
         return x
 
-    def meet(self, value: Value) -> None:
-        """TypeError if a Value is not one of a transform inside of the function that is being recorded."""
-        if value.level < self.level:
-            self.refuse(
-                f"{value!r} would become a constant of the program, and its gradient would be lost: "
-                "pass it in as an argument (those of a model by model.bind(parameters)), or take its .data"
-            )
+    def close(self) -> None:
+        """The function has returned, and what was made is known."""
+        self.running = False
+        self._known.clear()
 
     def refuse(self, message: str) -> NoReturn:
         """Raise a TypeError that names the line, and again when the function has returned, if it caught it."""
@@ -158,7 +162,7 @@ def needed(outputs: Sequence[Any]) -> list[Symbol]:
     return [symbol for symbol in lines if marks[symbol.index]]
 
 
-class Symbol:
+class Symbol(Number):
     """A number that is not known yet: the operation that makes it, its operands, and its `index` in the trace.
 
     `by_chain` says whether the chain rule made it, or something of which it is made.
@@ -175,22 +179,18 @@ class Symbol:
         return self.trace.level
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
-        """The operation of that name on these operands, one of which is a symbol."""
-        if any(isinstance(x, Value) for x in operands):
-            return _operate(RULES[name], operands)
+        """The operation of that name on these operands, of which this symbol is the deepest."""
         trace = self.trace
         return _operation(trace, name, tuple([trace.number(x, name) for x in operands]))
 
-    def meet(self, value: Value) -> None:
-        """A Value is about to hold what depends on this symbol."""
-        self.trace.meet(value)
+    def compare(self, holds: Any, other: Any) -> Any:
+        """A condition."""
+        sign = COMPARISONS[holds.__name__]
+        return self.trace.assign(sign, (self.trace.number(self, sign), self.trace.number(other, sign)))
 
     def where(self, x: Any, y: Any) -> Any:
         """`x` where this number is not 0, else `y`."""
         return (self != 0.0).where(x, y)
-
-    def __pos__(self) -> Any:
-        return self
 
     def __hash__(self) -> int:
         if self.trace.running:  # a set or a dict would not find the number
@@ -213,11 +213,6 @@ class Symbol:
     __floordiv__ = __rfloordiv__ = __divmod__ = __rdivmod__ = _unknown
     data = grad = tangent = backward = property(_unknown)
 
-    if TYPE_CHECKING:  # a type checker cannot see that these are made below, from the rules
-
-        def __getattr__(self, name: str) -> Any: ...
-
-
 class Condition(Symbol):
     """A condition that is not known yet. Used as a number, it is 1.0 or 0.0."""
 
@@ -225,11 +220,8 @@ class Condition(Symbol):
 
     def where(self, x: Any, y: Any, by_chain: bool = False) -> Any:
         """`x` where this condition holds, else `y`."""
-        if isinstance(x, Value) or isinstance(y, Value):
-            for value in (x, y):
-                if isinstance(value, Value):
-                    self.meet(value)
-            return _operate(Rule("where", "where", self._chosen), (x, y))
+        if any(hasattr(side, "operate") and side.level > self.level for side in (x, y)):
+            return operate(Rule("where", "where", self._chosen), (number(x, "where"), number(y, "where")))
         trace = self.trace
         x, y = trace.number(x, "where"), trace.number(y, "where")
         if x is y or _is(x, y):
@@ -336,11 +328,11 @@ def _times(trace: Trace, x: Any, y: Any) -> Any:
         if type(factor) is Symbol and factor.operation == "where":
             condition, a, b = factor.operands
             if (type(a) is float and a == 0.0) or (type(b) is float and b == 0.0):
-                times = FUNCTIONS[TIMES]  # of the other side nothing is to arrive, not even 0 · ∞
+                # of the other side nothing is to arrive, not even 0 · ∞
                 return condition.where(times(a, other), times(b, other), True)
         if type(factor) is float and factor and abs(factor) < float("inf"):
             return _mul(trace, x, y, by_chain=True)
-    return _mul(trace, x, y, TIMES, by_chain=True)
+    return _mul(trace, x, y, "times", by_chain=True)
 
 
 def _truediv(trace: Trace, x: Any, y: Any) -> Any:
@@ -360,7 +352,7 @@ def _neg(trace: Trace, x: Any, by_chain: bool = False) -> Any:
 
 
 SIMPLER: dict[str, Function] = {"add": _add, "sub": _sub, "mul": _mul, "truediv": _truediv, "pow": _pow, "neg": _neg}
-SIMPLER[TIMES] = _times
+SIMPLER["times"] = _times
 
 # Over sequences -------------------------------------------------------------------------------------------------------
 
@@ -378,47 +370,24 @@ def _over_sequence(trace: Trace, name: str, operands: tuple[Any, ...]) -> Any:
     return trace.assign("item", (trace.assign(name, in_order_), place))
 
 
-# Operators and methods ------------------------------------------------------------------------------------------------
+# Operators as they are in Number, but sooner for numbers of one trace --------------------------------------------------
 
 
-def _operators(name: str) -> tuple[Function, Function]:
+def _sooner(name: str) -> None:
     simpler: Function = SIMPLER.get(name, lambda trace, x, y: trace.assign(name, (x, y)))
+    usual, usual_reflected = getattr(Number, f"__{name}__"), getattr(Number, f"__r{name}__")
 
     def operator(x: Any, y: Any) -> Any:
         if type(x) is Symbol and (type(y) is Symbol or type(y) is float):
             return simpler(x.trace, x, y)
-        return x.operate(name, (x, y)) if hasattr(y, "operate") or is_real(y) else NotImplemented
+        return usual(x, y)
 
     def reflected(y: Any, x: Any) -> Any:
-        if type(y) is Symbol and type(x) is float:
-            return simpler(y.trace, x, y)
-        return y.operate(name, (x, y)) if is_real(x) else NotImplemented
+        return simpler(y.trace, x, y) if type(y) is Symbol and type(x) is float else usual_reflected(y, x)
 
-    return operator, reflected
-
-
-def _comparison(sign: str) -> Function:
-    def method(x: Symbol, y: Any) -> Any:
-        if isinstance(y, Value):
-            x.meet(y)
-            return NotImplemented
-        if not (is_real(y) or isinstance(y, Symbol)):
-            return NotImplemented
-        return x.trace.assign(sign, (x.trace.number(x, sign), x.trace.number(y, sign)))
-
-    return method
+    setattr(Symbol, f"__{name}__", operator)
+    setattr(Symbol, f"__r{name}__", reflected)
 
 
-for _name, _sign in COMPARISONS.items():
-    setattr(Symbol, f"__{_name}__", _comparison(_sign))
-for _name, _rule in RULES.items():
-    if not _rule.sequences:
-        if _name in ("add", "sub", "mul", "truediv", "mod", "pow"):
-            _operator, _reflected = _operators(_name)
-            setattr(Symbol, f"__{_name}__", _operator)
-            setattr(Symbol, f"__r{_name}__", _reflected)
-        elif _name in ("neg", "abs", "floor", "ceil"):
-            setattr(Symbol, f"__{_name}__", FUNCTIONS[_name])
-        setattr(Symbol, _name, FUNCTIONS[_name])
-        if _rule.numpy:
-            setattr(Symbol, _rule.numpy, FUNCTIONS[_name])
+for _name in ("add", "sub", "mul", "truediv"):
+    _sooner(_name)

@@ -11,9 +11,9 @@ the batch is summed over it; to an input of a transform inside of `vmap` it goes
 from __future__ import annotations
 
 import operator
-from functools import partial
+from functools import cache, partial
 
-from .formulas import made_of
+from .formulas import OF_OTHERS, made_of
 from .functions import KERNELS, number, real
 from .machinery.operators import Number
 from .machinery.trees import tree_map
@@ -44,7 +44,7 @@ class Batch(Number):
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
         """The operation of that name on these operands, of which none is a Value."""
-        kernel = _kernels().get(name)
+        kernel = _kernel(name)
         return self._of(kernel, *operands) if kernel else made_of(name)(*operands)
 
     def compare(self, holds: Any, other: Any) -> Any:
@@ -247,21 +247,32 @@ def _result(batch: Batch, y: Any, how: str) -> Any:
 
 # Operations of arrays -------------------------------------------------------------------------------------------------
 
-_found: dict[str, Function] = {}
 
-
-def _kernels() -> dict[str, Function]:
-    """By name of a rule, what it is over arrays; not of those that are made of others."""
-    if _found:
-        return _found
+@cache
+def _table() -> dict[str, Function]:
+    """By name of a rule, what it is over arrays, if NumPy has no function of that name, or another."""
     import numpy as np
 
-    names: dict[str, Any] = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide}
-    names |= {"neg": np.negative, "pow": np.power, "mod": np.mod, "reciprocal": lambda x: np.divide(1.0, x)}
-    names["step"] = lambda x: np.maximum(np.sign(x), 0.0)
-    names["times"] = lambda x, y: np.where((x == 0.0) | (y == 0.0), 0.0, np.multiply(x, y))
-    for name, rule in RULES.items():
-        if name not in names and f"{name}({{x}}" in rule.template and name not in ("gaussian", "ndtr"):
-            names[name] = getattr(np, rule.numpy or name, None) or np.vectorize(KERNELS[name], otypes=[float])
-    _found.update(names)
-    return _found
+    return {
+        "add": np.add,
+        "sub": np.subtract,
+        "mul": np.multiply,
+        "truediv": np.divide,
+        "neg": np.negative,
+        "pow": np.power,
+        "reciprocal": lambda x: np.divide(1.0, x),
+        "step": lambda x: np.maximum(np.sign(x), 0.0),
+        "times": lambda x, y: np.where((x == 0.0) | (y == 0.0), 0.0, np.multiply(x, y)),
+    }
+
+
+def _kernel(name: str) -> Function | None:
+    """The operation over arrays; None if it is made of others."""
+    import numpy
+
+    rule = RULES[name]
+    if name in OF_OTHERS or (f"{name}(" in rule.template and rule.sequences):
+        return None
+    if name in _table() or f"{name}(" not in rule.template:
+        return _table().get(name)
+    return getattr(numpy, rule.numpy or name, None) or numpy.vectorize(KERNELS[name], otypes=[float])

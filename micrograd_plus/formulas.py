@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import inf, nan
 
 from .functions import where
-from .rules import FUNCTIONS, RULES
+from .rules import FUNCTIONS, RULES, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,12 +21,20 @@ def made_of(name: str) -> Function:
     >>> made_of("silu")(0.0), made_of("logsumexp")(0.0, 0.0)
     (0.0, 0.6931471805599453)
     """
-    if name not in OF_OTHERS:  # what its template says
-        names = ["x", "y"] if "{y}" in RULES[name].template else ["x"]
-        if RULES[name].sequences:
-            raise NotImplementedError(f"{name}: formulas.py does not say how it is made of other operations")
-        OF_OTHERS[name] = eval(f"lambda {', '.join(names)}: {RULES[name].program(names)}", dict(FUNCTIONS))
-    return OF_OTHERS[name]
+    return OF_OTHERS.get(name) or _template(RULES[name])
+
+
+@cache
+def _template(rule: Rule) -> Function:
+    if f"{rule.name}(" in rule.template:
+        raise NotImplementedError(f"{rule.name}: formulas.py does not say how it is made of other operations")
+
+    def over(*x: Any) -> Any:
+        names = [f"x{i}" for i in range(len(x))]
+        return eval(rule.program(names), FUNCTIONS | dict(zip(names, x, strict=True)))
+
+    names = ["x", "y"] if "{y}" in rule.template else ["x"]
+    return over if rule.sequences else eval(f"lambda {', '.join(names)}: {rule.program(names)}", dict(FUNCTIONS))
 
 
 def in_order(operands: tuple[Any, ...]) -> list[Any]:

@@ -213,10 +213,10 @@ class Compiled:
                 new = [trace.input(f"{name}{i}" if x.shape[1:] else name) for i in range(prod(x.shape[1:]))]
                 inputs += new
                 symbols.append(array(x.shape[1:], new) if x.shape[1:] else new[0])
-        args, *options = tree_unflatten(structure, symbols)
-        args = [x.it if type(x) is _Fixed else x for x in args]
+        given, *options = tree_unflatten(structure, symbols)
+        args = [x.it if type(x) is _Fixed else x for x in given]
         outputs, result = record(trace, self._vmap[0] if self._vmap else self.__wrapped__, args, *options)
-        after = tree_leaves([[x for x in args if not hasattr(x, "it")], options])
+        after = tree_leaves([*given, *options])
         if len(after) != len(inputs) or any(x is not y for x, y in zip(after, inputs, strict=True)):
             raise TypeError(f"jit: {self.__name__} changes its arguments, which a program does not: return what is new")
         if not self._vmap:
@@ -297,7 +297,7 @@ def _leaf(x: Any) -> Any:
     if hasattr(x, "operate"):
         raise _NoProgram(f"{x!r} is among its arguments", quiet=True)
     if not is_real(x):
-        raise _NoProgram(f"{x!r} is no real number")
+        raise _NoProgram(f"{x!r} is complex", quiet=True)
     return real(x, "jit")
 
 

@@ -232,7 +232,8 @@ class _Writer:
         kind, rest, parts = structure
         texts = [self._tree(part, outputs) for part in ([NUMBER] * parts if type(parts) is int else parts)]
         if kind is dict:
-            return f"{{{', '.join([f'{key!r}:{GLUE}{text}' for key, text in zip(rest, texts, strict=True)])}}}"
+            items = [f"{key!r}: ".replace(" ", GLUE) + text for key, text in zip(rest, texts, strict=True)]
+            return f"{{{', '.join(items)}}}"
         if kind is ARRAY:
             return f"array({rest}, [{', '.join(texts)}])"
         return f"[{', '.join(texts)}]" if kind is list else f"({', '.join(texts)}{',' * (len(texts) == 1)})"

@@ -43,7 +43,7 @@ import struct
 import sys
 
 from ..formulas import OF_OTHERS, in_order, made_of
-from ..functions import number
+from ..functions import is_real, number
 from ..machinery.digits import times
 from ..machinery.operators import Number
 from ..rules import FUNCTIONS, RULES, Rule
@@ -105,7 +105,7 @@ class Trace:
             found = self._known.get((operation, key[2], key[1]))
         if found is None:
             if not self.running:
-                self.refuse(f"{operands!r}: it was kept from an earlier call, whose program is done")
+                self.refuse(f"{operands!r} is of another program: it was kept from another call")
             kind = Condition if operation in CONDITIONS else Symbol
             found = self._known[place] = kind(self, operation, operands, by_chain)
             self.lines.append(found)
@@ -185,6 +185,8 @@ class Symbol(Number):
 
     def compare(self, holds: Any, other: Any) -> Any:
         """A condition."""
+        if not hasattr(other, "operate") and not is_real(other):
+            return NotImplemented
         sign = COMPARISONS[holds.__name__]
         return self.trace.assign(sign, (self.trace.number(self, sign), self.trace.number(other, sign)))
 

@@ -96,9 +96,9 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
             f"jvp: primals and tangents have one item per argument, as in (2.0,), got {primals!r}, {tangents!r}"
         )
     level = next(_levels)
-    xs, structure = tree_flatten(tuple(primals))
+    xs, structure = _primals(tuple(primals), "jvp: a primal")
     speeds = leaves_like(structure, tuple(primals), tuple(tangents), "jvp: primals and tangents")
-    inputs = [variable(number(x, "jvp: a primal"), level, Dual) for x in xs]
+    inputs = [variable(x, level, Dual) for x in xs]
     for x, tangent in zip(inputs, speeds, strict=True):
         x.tangent = number(tangent, "jvp: a tangent")
     ys, structure = _run(f, tree_unflatten(structure, inputs), level)
@@ -118,8 +118,8 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     ([10.0, 7.0], (15.0, 12.0))
     """
     level = next(_levels)
-    xs, structure = tree_flatten(primals)
-    inputs = [variable(number(x, "an argument"), level) for x in xs]
+    xs, structure = _primals(primals, "an argument")
+    inputs = [variable(x, level) for x in xs]
     ys, out = _run(f, tree_unflatten(structure, inputs), level)
     value = tree_unflatten(out, map(_settle, ys))
     lock = allocate_lock()  # two threads may pull back at once, and the gradients pass through the nodes
@@ -182,6 +182,15 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return jvp(grad(f, tuple(range(len(primals))) if several else 0), primals, tangents)[1]
 
 
+def _primals(primals: tuple[Any, ...], what: str) -> tuple[list[Any], Any]:
+    """The numbers in the arguments, and their structure; TypeError if an argument is no tree of numbers."""
+    for x in primals:
+        if type(x) is not float:
+            tree_flatten(x, what)  # None or a string may be part of a structure, but is no argument to differentiate by
+    leaves, structure = tree_flatten(primals, what)
+    return [number(x, what) for x in leaves], structure
+
+
 def _basis(tree: Any, n: int) -> list[Any]:
     return [tree_fill(tree, [1.0 if i == j else NOTHING for j in range(n)]) for i in range(n)]
 
@@ -229,8 +238,8 @@ def _run(f: Function, inputs: Any, level: int) -> tuple[list[Any], Any]:
     _live.add(level)
     running.depth += 1
     try:
-        leaves, structure = tree_flatten(f(*inputs))
-        return [number(_settle(y, level), f"the result of {_name(f)}") for y in leaves], structure
+        leaves, structure = tree_flatten(f(*inputs), what := f"the result of {_name(f)}")
+        return [number(_settle(y, level), what) for y in leaves], structure
     finally:
         running.depth -= 1
         _live.remove(level)

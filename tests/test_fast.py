@@ -62,6 +62,9 @@ def one_operation(name, numbers, tangents, backward):
     arguments = {0: values, 1: [values], 2: [values, values[::-1]]}[RULES[name].sequences]
     result = getattr(mg, name)(*arguments)
     result = result[0] if isinstance(result, list) else result
+    if isinstance(result, float):  # times, of which one factor is 0
+        yield text(result)
+        return
     result.backward(backward)
     yield from described(result)
     yield from [text(x.grad) for x in values if isinstance(x, Value)]

@@ -277,7 +277,7 @@ def record(trace: Trace, f: Function, args: Any, kwargs: Any = None) -> tuple[li
     running.depth, running.recording = running.depth + 1, True
     outputs = []
     try:
-        leaves, structure = tree_flatten(f(*args, **(kwargs or {})))
+        leaves, structure = tree_flatten(f(*args, **(kwargs or {})), name)
         for y in leaves:
             while isinstance(y, Value) and y.level not in _live:
                 y = y.data

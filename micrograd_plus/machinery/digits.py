@@ -83,6 +83,9 @@ def times(x: Any, y: Any) -> Any:
     return _times(x, y)
 
 
+OVER_NUMBERS["times"] = times
+
+
 def plus(x: Any, y: Any) -> Any:
     """The sum that the chain rule makes; an outer Value plus a float 0 is itself: no node.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from ..functions import is_complex, is_real
+from ..functions import is_complex, is_real, real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,14 +52,19 @@ def register_tree(kind: type, flatten: Function, unflatten: Function) -> None:
     NODES[kind] = flatten, unflatten
 
 
-def tree_flatten(tree: Any) -> tuple[list[Any], Any]:
-    """The numbers in a tree, in order, and its structure. TypeError if it holds a container of an unknown type.
+def tree_flatten(tree: Any, what: str = "a tree") -> tuple[list[Any], Any]:
+    """The numbers in a tree, in order, and its structure.
+
+    TypeError, which names `what`, if it holds a container of an unknown type, or is no tree: as None, or a string.
 
     >>> tree_flatten({"w": [1.0, 2.0], "b": 3.0})[0]
     [1.0, 2.0, 3.0]
     """
     leaves: list[Any] = []
-    return leaves, _flatten(tree, leaves)
+    structure = _flatten(tree, leaves, what)
+    if not leaves and type(structure) is not tuple:
+        real(tree, what)  # says what was expected
+    return leaves, structure
 
 
 def tree_unflatten(structure: Any, leaves: Iterable[Any]) -> Any:
@@ -111,18 +116,22 @@ def leaves_like(structure: Any, tree: Any, other: Any, what: str) -> list[Any]:
     [3.0, 4.0]
     """
     leaves: list[Any] = []
-    if not _agrees(structure, _flatten(other, leaves, structure)):
+    if not _agrees(structure, _flatten(other, leaves, what, structure)):
         raise ValueError(f"{what} differ in structure: {tree!r} and {other!r}")
     return leaves
 
 
-def _flatten(tree: Any, leaves: list[Any], like: Any = None) -> Any:
-    """The structure of `tree`, whose numbers are added to `leaves`; dicts in the order of the structure `like`."""
+def _flatten(tree: Any, leaves: list[Any], what: str, like: Any = None) -> Any:
+    """The structure of `tree`, whose numbers are added to `leaves`.
+
+    If it is to be `like` another structure, the order in dicts is that one's, and whatever stands in the place of a
+    number is taken for one.
+    """
     kind: Any = type(tree)
-    if kind is float or hasattr(kind, "operate"):
+    if kind is float or like is NUMBER or hasattr(kind, "operate"):
         leaves.append(tree)
         return NUMBER
-    node = NODES.get(kind) or _node(tree)
+    node = NODES.get(kind) or _node(tree, what)
     if node is None:
         if is_real(tree) or is_complex(tree):
             leaves.append(tree)
@@ -137,8 +146,12 @@ def _flatten(tree: Any, leaves: list[Any], like: Any = None) -> Any:
     if {float}.issuperset(map(type, children)):
         leaves += children  # the most common kind of tree, at once
         return kind, rest, len(children)
-    parts = like[2] if is_like and type(like[2]) is list and len(like[2]) == len(children) else [None] * len(children)
-    found = [_flatten(child, leaves, part) for child, part in zip(children, parts, strict=True)]
+    likes: Any = [None] * len(children)
+    if is_like:
+        likes = [NUMBER] * like[2] if type(like[2]) is int else like[2]
+        if len(likes) != len(children):
+            return None
+    found = [_flatten(child, leaves, what, like) for child, like in zip(children, likes, strict=True)]
     return kind, rest, len(found) if all(part is NUMBER for part in found) else found
 
 
@@ -154,7 +167,7 @@ def _built(structure: Any, leaves: Iterator[Any]) -> Any:
 
 def _agrees(a: Any, b: Any) -> bool:
     if type(a) is not tuple or type(b) is not tuple:
-        return a is b or type(a) is type(b) is Static
+        return (a is b and a is not None) or type(a) is type(b) is Static
     (kind, rest, parts), (other_kind, other_rest, others) = a, b
     if kind is not other_kind or type(parts) is not type(others) or (kind is ARRAY and rest != other_rest):
         return False
@@ -168,20 +181,20 @@ def _agrees(a: Any, b: Any) -> bool:
 # Containers that are told by what they have ---------------------------------------------------------------------------
 
 
-def _node(tree: Any) -> Any:
+def _node(tree: Any, what: str) -> Any:
     """How a container is taken apart whose type is not among NODES; None if it is no container.
 
     TypeError if it holds something, and nobody said how it is built again.
     """
     kind = type(tree).__name__
     if hasattr(tree, "iloc"):
-        raise TypeError(f"a {kind} where numbers are expected in order: pass its array, as by .to_numpy()")
+        raise TypeError(f"{what}: a {kind} where numbers are expected in order: pass its array, as by .to_numpy()")
     if hasattr(tree, "shape") and hasattr(tree, "tolist"):
         return None if is_real(tree) or is_complex(tree) or tree.dtype.kind in "SUVMm" else ARRAY
     node = _node_of(type(tree))
     if node is None and hasattr(tree, "__iter__") and not isinstance(tree, str | bytes | bytearray | type):
         raise TypeError(
-            f"a {kind} where numbers are expected: pass a list, a tuple, a dict or an array of numbers, "
+            f"{what}: a {kind} where numbers are expected: pass a list, a tuple, a dict or an array of numbers, "
             f"or say how it is taken apart by micrograd_plus.register_tree({kind}, ...)"
         )
     return node

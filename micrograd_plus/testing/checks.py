@@ -136,7 +136,7 @@ def check_derivative(
         if _paths("", gradient) != _paths("", args):
             got = _short(gradient if len(args) > 1 else gradient[0], "another one")
             raise ValueError(f"check_derivative: df must return the structure of the arguments, got {got}")
-        gradient = tree_map(lambda g: real(g, "check_derivative: a number that df returned"), gradient)
+        gradient = tree_map(lambda _, g: real(g, "check_derivative: a number that df returned"), args, gradient)
         return {"df": _products(gradient, tangents)}
 
     claim = _Claim(f, slopes, args, _random(args, Random(seed)), 1.0, atol or 0.0, rtol or 0.0, False)

@@ -1,16 +1,22 @@
 """Automatic differentiation on scalars, forward and reverse, by one rule per operation; small enough to read.
 
-Read it in this order: functions.py, rules.py, tape.py, value.py, transforms.py; then symbols.py, printing.py, jit.py,
-which compile, draw.py, which draws any result, and nn.py, losses.py, optim.py, which make networks and train them.
+Read it in this order: value.py, rules.py, tape.py, transforms.py, functions.py. The rest is there to be used: draw
+draws any result, jit compiles, nn makes networks and trains them, testing checks gradients.
 """
 
 import builtins
+import os
 
+from .value import Value
+
+if not os.environ.get("MICROGRAD_PLUS_PLAIN"):
+    from .machinery import fast
+
+    fast.install()
 from .draw import draw_dot
 from .jit import jit
 from .rules import FUNCTIONS
 from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # what a type checker cannot see: sin, exp, relu, ... take floats to floats, and Values to Values

@@ -155,7 +155,7 @@ def kernels(backend: str, array: Function) -> dict[str, Any]:
         "pow": xp.power,
         "step": lambda x: xp.maximum(xp.sign(x), 0.0),
         "reciprocal": lambda x: xp.divide(1.0, x),
-        "chained": lambda x, y: xp.where((x == 0.0) | (y == 0.0), 0.0, x * y),
+        "times": lambda x, y: xp.where((x == 0.0) | (y == 0.0), 0.0, x * y),
         "gaussian": lambda x, y: xp.exp(y * x * x),
         "inf": inf,
         "nan": nan,
@@ -189,7 +189,7 @@ def kernels(backend: str, array: Function) -> dict[str, Any]:
 
     def chained_products(weights: Any, x: Any) -> Any:
         weights = array(weights)
-        return careful(weights @ x, lambda w: names["chained"](w[:, None], x).sum(0), weights)
+        return careful(weights @ x, lambda w: names["times"](w[:, None], x).sum(0), weights)
 
     names |= {
         "stack": stack,
@@ -197,7 +197,7 @@ def kernels(backend: str, array: Function) -> dict[str, Any]:
         "products": lambda weights, x: array(weights) @ x,
         "chained_products": chained_products,
         "sums": lambda x, y: x @ y.T,
-        "chained_sums": lambda x, y: careful(x @ y.T, lambda x: names["chained"](x, y).sum(1), x),
+        "chained_sums": lambda x, y: careful(x @ y.T, lambda x: names["times"](x, y).sum(1), x),
         "total": xp.sum,
     }
     return names

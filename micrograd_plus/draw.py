@@ -15,8 +15,8 @@ import os
 import sys
 from math import inf, log10
 
-from .functions import chained
-from .tape import ZERO, operands, tape
+from .machinery.digits import NOTHING, times
+from .tape import operands, tape
 from .value import Value, bottom
 
 TYPE_CHECKING = False
@@ -101,7 +101,7 @@ def draw_dot(
             raise ValueError(f"draw_dot: number={number!r} cannot write {bottom(x)!r}: {error}") from None
 
     def rows(x: Value) -> list[tuple[str, str]]:
-        keys = [key for key in SHOW[:3] if key in shown and (key != "tangent" or x.tangent is not ZERO)]
+        keys = [key for key in SHOW[:3] if key in shown and (key != "tangent" or x.tangent is not NOTHING)]
         return [(key, text(getattr(x, key))) for key in keys]
 
     for i, box in enumerate(boxes):
@@ -298,7 +298,7 @@ def _boxes(roots: Sequence[Value], groups: Any, fold: Any) -> list[_Box]:
             boxes[node] = _Box(node, operands(node), _nest(node, framed, nests), None)
             continue
         # What depends on the same results of others is one box: so it cannot be one end of a cycle.
-        key = home[node], frozenset([x for x, _ in inputs[node] if x.x is not None])
+        key = home[node], frozenset([x for x, _ in inputs[node] if x.left is not None])
         if key in boxes:
             boxes[key].values.append(node)
             boxes[key].inputs = list((dict(boxes[key].inputs) | dict(inputs[node])).items())
@@ -324,9 +324,9 @@ def _homes(nodes: list[Value], roots: set[Value], folded: list[_Call]) -> tuple[
                 users[x].append(home.get(user))
     seen = {*roots, *[node for node in nodes if any(call is not home.get(node) for call in users[node])]}
     for node, call in list(home.items()):
-        if node.x is None and node not in roots and all(user and user.module is call.module for user in users[node]):
+        if node.left is None and node not in roots and all(user and user.module is call.module for user in users[node]):
             seen.discard(node)
-        elif node.x is None or node in call.module.parameters:  # a parameter may have been computed
+        elif node.left is None or node in call.module.parameters:  # a parameter may have been computed
             del home[node]
     return home, seen.union([node for node in nodes if node not in home])
 
@@ -341,7 +341,7 @@ def _inputs(nodes: list[Value], home: dict[Value, _Call], seen: set[Value]) -> d
         for result, slope in ({node: 1.0} if node in seen else slopes[node]).items():
             for x, partial in operands(node) if node in home else ():
                 if partial is not None:
-                    slopes[x][result] = slopes[x].get(result, 0.0) + chained(slope, bottom(partial))
+                    slopes[x][result] = slopes[x].get(result, 0.0) + times(slope, bottom(partial))
     inputs: dict[Value, list[tuple[Any, Any]]] = {node: [] for node in seen}
     for x in [x for x in nodes if x in seen]:
         for result, slope in slopes[x].items():

@@ -55,7 +55,7 @@ TRANSFERS = {
 ARITIES = {"total_product": 2} | dict.fromkeys(("load", "store", "total"), 1)
 
 # Each of these has a loop of its own, which makes it quick, but takes time to compile. All others share one.
-QUICK: tuple[str, ...] = ("add", "sub", "mul", "chained", "truediv", "neg", "step", "maximum", "relu")
+QUICK: tuple[str, ...] = ("add", "sub", "mul", "times", "truediv", "neg", "step", "maximum", "relu")
 QUICK += ("<", "<=", "==", "!=", "where", "copy", "multiply_add", "accumulate")
 
 # Of these there is one more, for operands with a lane (L) and operands without (-).

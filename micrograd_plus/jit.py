@@ -17,8 +17,10 @@ from itertools import compress, count
 from math import inf, nan
 
 from .functions import KERNELS, number
+from .machinery.trees import array as _array
+from .machinery.trees import tree_fill, tree_leaves, tree_map
 from .symbols import Foreign, Symbol, Trace
-from .transforms import _array, _live, tree_fill, tree_leaves, tree_map
+from .transforms import _live
 from .value import Value, bottom
 
 TYPE_CHECKING = False
@@ -65,7 +67,7 @@ class jit:
             raise TypeError(f"jit: expected a function, got {f!r}")
         if backend not in BACKENDS:
             raise ValueError(f"jit: the backend must be one of {', '.join(BACKENDS)}; got {backend!r}")
-        for name in tree_leaves(reduce):
+        for name in _names(reduce):
             if name not in REDUCTIONS:
                 raise ValueError(f"jit: reduce must be one of {', '.join(REDUCTIONS)}, or a structure; got {name!r}")
         self.__wrapped__, self.backend, self.reduce = f, backend, reduce
@@ -329,6 +331,14 @@ def _has_nan(results: list[Any]) -> bool:
 
 
 # Structures -----------------------------------------------------------------------------------------------------------
+
+
+def _names(reduce: Any) -> Iterator[Any]:
+    if isinstance(reduce, list | tuple | dict):
+        for part in reduce.values() if isinstance(reduce, dict) else reduce:
+            yield from _names(part)
+    else:
+        yield reduce
 
 
 def _reductions(reduce: Any, result: Any) -> list[str]:

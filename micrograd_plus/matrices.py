@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 ROWS, ENTRIES = 4, 8  # so many rows, or so many entries of a product, are worth a matrix
-PRODUCTS = "mul", "chained"
+PRODUCTS = "mul", "times"
 
 
 class _Program:
@@ -69,7 +69,7 @@ class _Program:
 def with_neurons(outputs: Sequence[Any], batches: Iterable[Symbol]) -> tuple[list[Any], list[Symbol]]:
     """The program with b + w0 * x0 + w1 * x1 as one operation, `mul_neuron` of b, w0, w1, 1.0, x0, x1.
 
-    If the products are `chained`, it is a `chained_neuron`.
+    If the products are `times`, it is a `chained_neuron`.
     """
     batches = list(batches)
     program = _Program(outputs, batches)
@@ -203,7 +203,7 @@ class Matrices(_Program):
         return parts[0] if len(parts) == 1 and parts[0] in self.rows else self.symbol("stack", *parts)
 
     def _product(self, name: str, product: str, *operands: Symbol) -> Symbol:
-        return self.symbol(f"chained_{name}" if product == "chained" else name, *operands)
+        return self.symbol(f"chained_{name}" if product == "times" else name, *operands)
 
     # Sums over the batch
 
@@ -253,7 +253,7 @@ class Matrices(_Program):
                 rows.setdefault((x.operation, row), {})[column] = x
         for x in terms:
             if x in later or x not in products:
-                rows.setdefault(("chained" if ("chained", x) in rows else "mul", x), {})[1.0] = x
+                rows.setdefault(("times" if ("times", x) in rows else "mul", x), {})[1.0] = x
         groups: dict[Any, list[Symbol]] = {}
         for (product, row), columns in rows.items():
             groups.setdefault((product, *sorted(columns, key=_place)), []).append(row)

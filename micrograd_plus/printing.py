@@ -13,9 +13,9 @@ from keyword import iskeyword
 from textwrap import wrap
 
 from .functions import KERNELS
+from .machinery.trees import tree_fill, tree_leaves
 from .rules import RULES, Rule
 from .symbols import Symbol, Trace
-from .transforms import tree_fill, tree_leaves
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ BINDS |= {"mul": 6, "truediv": 6, "neg": 7}
 
 # What never raises over floats: it does no harm to compute it where it is not needed.
 CALM = {"", "where", "or", "and", "<", "<=", ">", ">=", "==", "!=", "item", "add", "sub", "mul", "neg", "abs", "sign"}
-CALM |= {"step", "maximum", "minimum", "relu", "reciprocal", "chained", "sigmoid", "softplus", "tanh", "atan", "erf"}
+CALM |= {"step", "maximum", "minimum", "relu", "reciprocal", "times", "sigmoid", "softplus", "tanh", "atan", "erf"}
 
 # These have several results, of which "item" takes one.
 SEVERAL = {name for name, rule in RULES.items() if rule.template.endswith("[0]")}

@@ -4,7 +4,7 @@ A symbol stands for any number, as x does in algebra. What is done to it makes f
 its operation and its operands: run a function on symbols, and what comes back is the whole computation. Values may hold
 symbols as they hold floats, so gradients of any order become symbols as well, and nothing in here knows of them, but
 for one thing: a product that the chain rule makes is an ordinary product, if the trace is not a careful one. Only where
-0 meets infinity these differ (`chained` says 0, and × says nan); then the careful program is the right one.
+0 meets infinity these differ (`times` says 0, and × says nan); then the careful program is the right one.
 
 Equal symbols are made once. Trivial operations are not made at all: x * 1.0 is x.
 """
@@ -15,7 +15,7 @@ import sys
 
 from .functions import is_real, number, where
 from .rules import FUNCTIONS, RULES, Rule
-from .value import Value, _operate
+from .value import Value, operate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class Symbol:
     something of which it is made.
     """
 
+    level = -1  # to a Value, of any level, a symbol is a plain number
     __slots__ = ("by_chain", "index", "label", "operands", "operation", "text", "trace", "uses")
 
     def __init__(self, trace: Trace, operation: str, operands: tuple[Any, ...], by_chain: bool) -> None:
@@ -88,14 +89,14 @@ class Symbol:
         """The operation of that name on these operands, one of which is a symbol."""
         if len(operands) > 1:
             if any(isinstance(x, Value) for x in operands):
-                return _operate(RULES[name], operands)
+                return operate(RULES[name], tuple([number(x, name) for x in operands]))
             operands = tuple([number(x, name) for x in operands])
         return (_over_sequence if RULES[name].sequences else SIMPLER.get(name, _symbol))(name, operands)
 
     def where(self, x: Any, y: Any, by_chain: bool = False) -> Any:
         """`x` where this condition holds, else `y`."""
         if isinstance(x, Value) or isinstance(y, Value):
-            return _operate(Rule("where", "where", self._chosen), (x, y))
+            return operate(Rule("where", "where", self._chosen), (number(x, "where"), number(y, "where")))
         x, y = number(x, "where"), number(y, "where")
         if x is y or (type(x) is type(y) is float and repr(x) == repr(y)):
             return x
@@ -231,8 +232,8 @@ def _chained(name: str, operands: tuple[Any, ...]) -> Any:
         if type(factor) is Symbol and factor.operation == "where":
             condition, a, b = factor.operands
             if (type(a) is float and a == 0.0) or (type(b) is float and b == 0.0):
-                chained = FUNCTIONS["chained"]  # of the other side nothing is to arrive, not even 0 · ∞
-                return condition.where(chained(a, other), chained(b, other), True)
+                times = FUNCTIONS["times"]  # of the other side nothing is to arrive, not even 0 · ∞
+                return condition.where(times(a, other), times(b, other), True)
     trace = _trace(operands)
     if trace.careful:
         return trace.symbol(name, operands, True)
@@ -242,7 +243,7 @@ def _chained(name: str, operands: tuple[Any, ...]) -> Any:
 
 CONDITIONS = {"<", "<=", ">", ">=", "==", "!=", "and", "or"}
 SIMPLER: dict[str, Function] = {"add": _add, "sub": _sub, "mul": _mul, "truediv": _truediv, "pow": _pow, "neg": _neg}
-SIMPLER["chained"] = _chained
+SIMPLER["times"] = _chained
 
 # Over sequences -------------------------------------------------------------------------------------------------------
 

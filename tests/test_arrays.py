@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 import micrograd_plus as mg
 from micrograd_plus import Value, arrays, grad, hessian, hvp, jit, value_and_grad
 from micrograd_plus.functions import KERNELS
+from micrograd_plus.machinery.trees import tree_fill, tree_leaves
 from micrograd_plus.nn import MLP, cross_entropy, mse
 from micrograd_plus.rules import RULES
 from micrograd_plus.tape import tape
 from micrograd_plus.testing.strategies import expressions, networks, points
-from micrograd_plus.transforms import tree_fill, tree_leaves
 
 
 def sizes(f, *args):

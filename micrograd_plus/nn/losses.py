@@ -12,7 +12,8 @@ from math import inf, nan
 from reprlib import repr as short
 from typing import Any
 
-from ..functions import logsumexp, mean, where
+from ..functions import where
+from ..machinery.digits import logsumexp, mean
 from ..rules import relu, softplus
 
 __all__ = ["binary_cross_entropy", "cross_entropy", "hinge", "huber", "mae", "mse"]

@@ -10,7 +10,7 @@ from math import hypot, inf, isfinite, sqrt
 from typing import Any
 
 from ..functions import real
-from ..tape import ZERO
+from ..machinery.digits import NOTHING
 from ..value import Value
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "clip_grad_norm"]
@@ -84,7 +84,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Set all gradients to zero, as is due before each backward pass: gradients add up."""
         for parameter in self.parameters:
-            parameter.grad = ZERO
+            parameter.grad = NOTHING
 
 
 class SGD(Optimizer):
@@ -245,7 +245,7 @@ def _parameters(parameters: Any) -> list[Value]:
     for i, parameter in enumerate(found):
         if not isinstance(parameter, Value):
             raise TypeError(f"parameters[{i}]: expected a Value, got {parameter!r} ({type(parameter).__name__})")
-        if parameter.x is not None or parameter.level:
+        if parameter.left is not None or parameter.level:
             raise ValueError(
                 f"parameters[{i}]: {parameter!r} was computed, or is an input of a transform; "
                 "expected a Value as Value(0.5) makes it"

@@ -12,8 +12,9 @@ from threading import current_thread, main_thread
 from typing import Any
 
 from ..jit import BACKENDS, jit
+from ..machinery.trees import tree_map
 from ..tape import tape
-from ..transforms import tree_map, value_and_grad
+from ..transforms import value_and_grad
 from ..value import Value
 from .modules import Module, _generator, _positive
 from .optim import Optimizer, _name
@@ -118,7 +119,7 @@ def _eager(model: Any, loss: Any, optimizer: Optimizer) -> Gradients:
     def gradients(batch: list[Any]) -> tuple[float, Callable[[], None]]:
         nonlocal checked
         value = loss([model(x) for x, _ in batch], [target for _, target in batch])
-        if not isinstance(value, Value) or value.x is None:
+        if not isinstance(value, Value) or value.left is None:
             raise TypeError(
                 f"fit: the loss must be one Value, computed from what the model returns (without .data), got {value!r} "
                 f"({type(value).__name__}), which does not depend on the parameters"

@@ -13,12 +13,13 @@ from __future__ import annotations
 import operator
 from functools import cache, partial
 
-from .formulas import OF_OTHERS, made_of
 from .functions import KERNELS, number, real
+from .machinery.formulas import OF_OTHERS, made_of
 from .machinery.operators import Number
+from .machinery.running import running
 from .machinery.trees import tree_map
 from .rules import RULES, Rule
-from .transforms import _levels, _named, _settle, running
+from .transforms import _levels, _named, _settle
 from .value import Value, bottom, operate
 
 TYPE_CHECKING = False

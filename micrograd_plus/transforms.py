@@ -10,12 +10,13 @@ Arguments and results are numbers, or lists, tuples and dicts of them, nested as
 
 from __future__ import annotations
 
-from _thread import _local, allocate_lock
+from _thread import allocate_lock
 from itertools import count
 from math import inf
 
 from .functions import number
 from .machinery.digits import NOTHING
+from .machinery.running import running
 from .machinery.trees import leaves_like, tree_fill, tree_flatten, tree_leaves, tree_unflatten
 from .value import Dual, Value, is_at, sweep, variable
 
@@ -221,16 +222,6 @@ def _restrict(f: Function, argnums: int | tuple[int, ...], args: Any, kwargs: An
 # The levels of the transforms that are running, and that of ordinary Values. Whatever else runs a function over Values
 # of a level of its own must put that level here, or the transforms inside take its Values for plain numbers.
 _live = {0}
-
-
-class Running(_local):
-    """What runs in this thread: how many transforms, recordings of programs, and vmaps; whether one of the latter."""
-
-    depth = 0
-    recording = mapping = False
-
-
-running = Running()
 
 
 def _run(f: Function, inputs: Any, level: int) -> tuple[list[Any], Any]:

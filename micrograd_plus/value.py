@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from .functions import deepest, number, real
 from .machinery.digits import NOTHING, plus, times  # the chain rule's + and ×: a zero, and NOTHING, passes nothing on
-from .machinery.operators import Number, explained
+from .machinery.operators import Number, arrived, explained
 from .rules import RULES, Rule
 from .tape import parents, tape
 
@@ -47,13 +47,6 @@ def sweep(roots: list[tuple[Value, Any]]) -> None:
     for node in reversed(order):  # a node's turn comes when all that used it have passed their share to it
         for x, partial in parents(node):
             x.grad = plus(x.grad, arrived(times(node.grad, partial), x))
-
-
-def arrived(share: Any, node: Value) -> Any:
-    """A share of the gradient as it adds up in `node`; in a leaf, summed over a batch that was made after it."""
-    if node.left is None and hasattr(type(batch := bottom(share)), "total") and batch.opened > node.level:
-        return batch.total(share)
-    return share
 
 
 class Value(Number):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import gc
 import sys
-import warnings
 from _thread import allocate_lock
-from importlib import import_module
 from itertools import count
 from math import prod
 
 from ..batch import mapped_arguments, of_one_length, reduced
 from ..functions import is_real, number, real
+from ..machinery.running import running
 from ..machinery.trees import ARRAY, NODES, NUMBER, Static, _node_of, array, tree_flatten, tree_leaves, tree_unflatten
-from ..transforms import _live, running
+from ..transforms import _live
 from ..value import Value
 from .trace import Symbol, Trace
 
@@ -94,6 +93,8 @@ class Compiled:
             self.reason = str(reason)
             result = self.__wrapped__(*args, **kwargs)
             if not reason.quiet and not self._warned:
+                import warnings
+
                 self._warned = True
                 warnings.warn(f"jit: {self.__name__} is not compiled: {reason}", RuntimeWarning, stacklevel=2)
             return result
@@ -201,6 +202,8 @@ class Compiled:
         return program
 
     def _made(self, leaves: list[Any], structure: Any) -> Any:
+        from importlib import import_module
+
         printer = import_module(f"{__package__}.{self.backend}")
         trace = Trace(exact=self.backend == "python")
         inputs: list[Symbol] = []

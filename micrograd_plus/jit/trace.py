@@ -39,12 +39,11 @@ products, which may change the last bits. `times` is the product of the chain ru
 
 from __future__ import annotations
 
-import struct
 import sys
 
-from ..formulas import OF_OTHERS, in_order, made_of
 from ..functions import is_real, number
 from ..machinery.digits import times
+from ..machinery.formulas import OF_OTHERS, in_order, made_of
 from ..machinery.operators import Number
 from ..rules import FUNCTIONS, RULES, Rule
 from ..transforms import _levels
@@ -59,7 +58,6 @@ if TYPE_CHECKING:
 
 COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 COMMUTATIVE = {"add", "mul", "times", "and", "or", "==", "!="}
-_bits = struct.Struct("d").pack  # tells 0.0 from -0.0
 
 
 class Trace:
@@ -92,7 +90,7 @@ class Trace:
         key: list[Any] = [operation]
         for x in operands:
             if type(x) is float:
-                key.append(_bits(x))
+                key.append((x or repr(x),))  # tells 0.0 from -0.0, and a number from an index
             elif isinstance(x, Symbol):
                 if x.trace is not self:
                     self.refuse(f"{x!r} is of another program: it was kept from another call")
@@ -293,7 +291,7 @@ def _operation(trace: Trace, name: str, operands: tuple[Any, ...]) -> Any:
 
 def _is(x: Any, y: Any) -> bool:
     """Whether both are the same float, 0.0 and -0.0 told apart."""
-    return type(x) is type(y) is float and _bits(x) == _bits(y)
+    return type(x) is type(y) is float and repr(x) == repr(y)
 
 
 def _add(trace: Trace, x: Any, y: Any) -> Any:

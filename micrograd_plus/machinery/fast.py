@@ -13,10 +13,10 @@ from .. import value as readable
 from ..functions import OVER_NUMBERS, deepest, real
 from ..rules import RULES
 from ..tape import parents
-from ..value import INPUT, Dual, Value, arrived
+from ..value import INPUT, Dual, Value
 from . import digits
 from .digits import NOTHING, plus, times
-from .operators import Number, is_operand
+from .operators import Number, arrived, is_operand
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

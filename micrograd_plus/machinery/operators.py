@@ -121,6 +121,16 @@ for _holds in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, 
     setattr(Number, f"__{_holds.__name__}__", _comparison(_holds))
 
 
+def arrived(share: Any, node: Any) -> Any:
+    """A share of the gradient as it adds up in a Value; in an input, summed over a batch that was made after it."""
+    batch = share
+    while hasattr(type(batch), "remember"):  # a Value of an outer level
+        batch = batch.data
+    if node.left is None and hasattr(type(batch), "total") and batch.opened > node.level:
+        return batch.total(share)
+    return share
+
+
 def explained(error: Exception, rule: Rule, operands: list[tuple[str, Any]]) -> Exception:
     """The error of an operation, with what it was asked to do: `operands` are their labels and numbers."""
     if any(hasattr(number, "operate") for _, number in operands):

@@ -15,9 +15,10 @@ from typing import Any
 from ..batch import vmap
 from ..functions import real
 from ..jit import BACKENDS, jit
+from ..machinery.running import running
 from ..machinery.trees import tree_map
 from ..tape import tape
-from ..transforms import running, value_and_grad
+from ..transforms import value_and_grad
 from ..value import Value, bottom
 from .modules import Module, _generator, _positive
 from .optim import Optimizer, _name

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import cache
 from math import inf, nan
 
-from .functions import where
-from .rules import FUNCTIONS, RULES, Rule
+from ..functions import where
+from ..rules import FUNCTIONS, RULES, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .functions import Function
+    from ..functions import Function
 
 
 def made_of(name: str) -> Function:

@@ -221,8 +221,8 @@ def reduced(result: Any, reduce: Any, function: Callable[[Any, str], Any]) -> An
             raise ValueError(f'vmap: reduce must be None, "sum", "mean", or a structure like the result, got {reduce!r}')
         parts = [reduced(result[key], reduce[key], function) for key in keys]
     elif isinstance(result, dict | list | tuple):
-        keys = list(result) if isinstance(result, dict) else []
-        parts = [reduced(x, reduce, function) for x in (result.values() if keys else result)]
+        keys = list(result) if isinstance(result, dict) else list(range(len(result)))
+        parts = [reduced(result[key], reduce, function) for key in keys]
     elif reduce not in (None, "sum", "mean"):
         raise ValueError(f'vmap: reduce must be None, "sum", "mean", or a structure like the result, got {reduce!r}')
     else:

@@ -71,13 +71,16 @@ def over_numbers(
 def where(condition: Any, x: Any, y: Any) -> Any:
     """`x` where `condition` holds, else `y`.
 
-    The condition is a bool, or what a comparison of numbers gave; x and y are numbers of any kind.
+    The condition is a bool, or what a comparison of numbers gave; x and y are numbers of any kind. TypeError if it is a
+    whole number, as ~True is.
 
     >>> where(2.0 > 1.0, 10.0, 20.0)
     10.0
     """
     if type(condition) is not bool and hasattr(condition, "where"):
         return condition.where(x, y)
+    if type(condition) is int:
+        raise TypeError(f"where: expected a condition, got {condition}; of a bool, ~ makes a whole number: write `not`")
     return x if condition else y
 
 

@@ -969,3 +969,45 @@ def test_the_function_is_still_the_function_after_its_package_is_imported():
     from micrograd_plus.jit import jit as same_one
 
     assert same_one is mg.jit
+
+
+@pytest.mark.parametrize("backend", ["python", "llvm"])
+def test_what_the_function_catches_would_be_lost(backend):
+    def root(x):
+        try:
+            mg.sqrt(x)
+        except ValueError:
+            return -x
+        return x
+
+    def quotient(x, y):
+        try:
+            return x / y
+        except (KeyError, ZeroDivisionError):
+            return 0.0
+
+    for f, args in ((root, (-4.0,)), (quotient, (1.0, 0.0)), (grad(root), (-4.0,))):
+        with pytest.raises(TypeError, match=r"test_jit\.py, line \d+: \w+ may raise, and the function catches that"):
+            jit(f, backend)(*args)
+
+
+def test_what_it_catches_beside_that_is_its_own_affair():
+    def f(xs):
+        found = {}
+        try:
+            y = mg.sqrt(xs[0]) + found["bias"]
+        except KeyError:
+            y = mg.log(xs[0])
+        try:
+            y = y / xs[1]
+        finally:
+            found["y"] = y
+        return y
+
+    assert jit(f)([4.0, 2.0]) == f([4.0, 2.0])
+
+
+@pytest.mark.parametrize("condition", [~(2.0 > 1.0), 1, 0])
+def test_a_whole_number_is_no_condition(condition):
+    with pytest.raises(TypeError, match="where: expected a condition, got .* write `not`"):
+        mg.where(condition, 1.0, 2.0)

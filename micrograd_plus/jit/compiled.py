@@ -364,7 +364,7 @@ def filler(structure: Any, array: Function = array) -> Function:
     """
     words: dict[str, Any] = {}
     text = _filling(structure, words, count(), array)
-    return eval(f"lambda y: {text}", words)
+    return eval(f"lambda y: {text}", words)  # type: ignore[no-any-return]
 
 
 def _filling(structure: Any, words: dict[str, Any], places: Iterator[int], array: Function) -> str:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from math import factorial, log
 from threading import local
 
-import llvmlite.binding as llvm
+import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
 from ..functions import KERNELS
 from .compiled import filler
@@ -241,7 +241,7 @@ class _Code:
         self._places(inputs, outputs, parts)
         level = 1 if len(lines) <= FAST else 0
         sources, calls, size = [], [], MODULE // PART
-        self._kept = []
+        self._kept: list[Any] = []
         for i in range(0, len(parts), size):
             names = [f"part{j}" for j in range(i, min(i + size, len(parts)))]
             text = "\n".join([self._part(name, part) for name, part in zip(names, parts[i : i + size], strict=True)])

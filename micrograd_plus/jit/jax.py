@@ -36,6 +36,8 @@ class Program:
         self._run = jax.jit(self._traced)
 
     def __call__(self, leaves: Sequence[float]) -> Any:
+        if not {float}.issuperset(map(type, leaves)):
+            raise TypeError("not of floats")
         with jax.enable_x64(True):
             results = jax.device_get(self._run(np.array(leaves, float)))
         return self._fill([float(y) for y in results])

@@ -77,6 +77,8 @@ class Program:
         self._total = eval(f"lambda y: {terms}") if written.plain and terms else None
 
     def __call__(self, leaves: Sequence[float]) -> Any:
+        if not {float}.issuperset(map(type, leaves)):
+            raise TypeError("not of floats")
         result = self._run(*leaves)
         if self._total and not self._total(result) <= inf:
             raise ArithmeticError("0 · ∞, perhaps")

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import operator
 from functools import cache, partial
+from math import prod
 
 from .functions import KERNELS, number, real
 from .machinery.formulas import OF_OTHERS, made_of
 from .machinery.operators import Number
 from .machinery.running import running
-from .machinery.trees import tree_map
+from .machinery.trees import tree_flatten, tree_unflatten
 from .rules import RULES, Rule
 from .transforms import _levels, _named, _settle
 from .value import Value, bottom, operate
@@ -140,7 +141,8 @@ def vmap(f: Function, in_axes: Any = 0, *, reduce: Any = None) -> Function:
         batch: Any = next(iter(lengths.values()))
         running.depth, running.mapping = running.depth + 1, True
         try:
-            result = tree_map(_settled, f(*inputs))
+            leaves, structure = tree_flatten(f(*inputs), what := f"the result of {_named_as(f)}")
+            result = tree_unflatten(structure, [number(_settle(y), what) for y in leaves])
         finally:
             running.depth, running.mapping = running.depth - 1, False
         return reduced(result, reduce, partial(_result, batch))
@@ -152,10 +154,6 @@ def vmap(f: Function, in_axes: Any = 0, *, reduce: Any = None) -> Function:
 
 def _named_as(f: Any) -> str:
     return getattr(f, "__name__", repr(f))
-
-
-def _settled(y: Any) -> Any:
-    return number(_settle(y), "the result under vmap")
 
 
 def of_one_length(lengths: set[int]) -> None:
@@ -191,7 +189,7 @@ def _batches(x: Any, name: str, *, level: int, lengths: dict[int, Any]) -> Any:
     """An array without its leading axis, with batches in it."""
     import numpy
 
-    columns = [_batch(column, level) for column in x.reshape(len(x), -1).T]
+    columns = [_batch(column, level) for column in x.reshape(len(x), prod(x.shape[1:])).T]
     lengths.setdefault(len(x), Batch(numpy.zeros(len(x)), level))
     if len(x.shape) == 1:
         return columns[0]

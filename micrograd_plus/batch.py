@@ -18,9 +18,9 @@ from .functions import KERNELS, number, real
 from .machinery.formulas import OF_OTHERS, made_of
 from .machinery.operators import Number
 from .machinery.running import running
-from .machinery.trees import tree_flatten, tree_unflatten
+from .machinery.trees import name_of, named, tree_flatten, tree_unflatten
 from .rules import RULES, Rule
-from .transforms import _levels, _named, _settle
+from .transforms import _levels, _settle
 from .value import Value, bottom, operate
 
 TYPE_CHECKING = False
@@ -133,7 +133,7 @@ def vmap(f: Function, in_axes: Any = 0, *, reduce: Any = None) -> Function:
     def mapped(*args: Any) -> Any:
         if running.recording or running.mapping:
             inside, outer = ("jit", "jit(vmap(f))") if running.recording else ("vmap", "vmap(lambda x: ...) over all axes")
-            raise TypeError(f"vmap: {_named_as(f)} is mapped inside of {inside}; write {outer}, with vmap outermost")
+            raise TypeError(f"vmap: {name_of(f)} is mapped inside of {inside}; write {outer}, with vmap outermost")
         level = next(_levels)
         lengths: dict[int, Any] = {}
         inputs = mapped_arguments(f, in_axes, args, partial(_batches, level=level, lengths=lengths))
@@ -141,19 +141,15 @@ def vmap(f: Function, in_axes: Any = 0, *, reduce: Any = None) -> Function:
         batch: Any = next(iter(lengths.values()))
         running.depth, running.mapping = running.depth + 1, True
         try:
-            leaves, structure = tree_flatten(f(*inputs), what := f"the result of {_named_as(f)}")
+            leaves, structure = tree_flatten(f(*inputs), what := f"the result of {name_of(f)}")
             result = tree_unflatten(structure, [number(_settle(y), what) for y in leaves])
         finally:
             running.depth, running.mapping = running.depth - 1, False
         return reduced(result, reduce, partial(_result, batch))
 
-    function: Any = _named(f, mapped)
+    function: Any = named(f, mapped)
     function.vmap = f, in_axes, reduce
     return function  # type: ignore[no-any-return]
-
-
-def _named_as(f: Any) -> str:
-    return getattr(f, "__name__", repr(f))
 
 
 def of_one_length(lengths: set[int]) -> None:
@@ -165,7 +161,7 @@ def of_one_length(lengths: set[int]) -> None:
 def mapped_arguments(f: Any, in_axes: Any, args: tuple[Any, ...], function: Callable[[Any, str], Any]) -> list[Any]:
     """The arguments, with `function` of those parts that are mapped over."""
     if isinstance(in_axes, list | tuple) and len(in_axes) != len(args):
-        raise ValueError(f"vmap: in_axes has {len(in_axes)} items, and {_named_as(f)} was given {len(args)} arguments")
+        raise ValueError(f"vmap: in_axes has {len(in_axes)} items, and {name_of(f)} was given {len(args)} arguments")
     axes = in_axes if isinstance(in_axes, list | tuple) else [in_axes] * len(args)
     return [_along(axis, x, function, f"argument {i}") for i, (axis, x) in enumerate(zip(axes, args, strict=True))]
 

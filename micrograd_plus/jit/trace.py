@@ -174,13 +174,14 @@ def _catches(frame: Any) -> bool:
             for line in dis.get_instructions(code):
                 if line.offset >= entry.target:
                     known.append(names.get(line.argval, Exception) if line.opname.startswith("LOAD_") else None)
-                    if line.opname in ("WITH_EXCEPT_START", "RERAISE") or (line.offset == entry.target and line.opname == "COPY"):
-                        break  # a `with`, a `finally`, or the end of an `except`
+                    ends = line.offset == entry.target and line.opname == "COPY"
+                    if ends or line.opname in ("WITH_EXCEPT_START", "RERAISE"):
+                        break  # the end of an `except`, a `with`, or a `finally`
                     if line.opname == "POP_EXCEPT":
                         return True
                     if line.opname == "CHECK_EXC_MATCH":
                         kinds = [kind for kind in known if isinstance(kind, type)]
-                        return any(issubclass(error, (*kinds,)) for error in (ValueError, ZeroDivisionError, OverflowError))
+                        return any(issubclass(error, (*kinds,)) for error in (ValueError, ZeroDivisionError))
     return False
 
 

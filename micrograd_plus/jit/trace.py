@@ -9,26 +9,24 @@ A printer turns the list into a text for one target, from a table with a text fo
 
 >>> trace = Trace(exact=False)
 >>> x, y = trace.input("x"), trace.input("y")
->>> value, *partials = RULES["atan2"].partials(x, y)     # any function would do, a rule or grad(f)
->>> TEXTS = {"truediv": "{} / {}", "neg": "-{}", "==": "{} == {}", "where": "{} ? {} : {}"}
->>> texts = {}                                           # by symbol; its index in the trace is its key
+>>> value, *partials = RULES["truediv"].partials(x, y)   # any function would do, a rule or grad(f)
+>>> chosen = where(x > y, value, 0.0)
+>>> TEXTS = {"truediv": "{} / {}", "neg": "-{}", ">": "{} > {}", "where": "{} ? {} : {}"}
+>>> texts = {}                                           # by the index of a symbol
 >>> def text(number):                                    # operands and outputs are symbols or floats
 ...     return texts[number.index] if isinstance(number, Symbol) else repr(number)
->>> for symbol in needed([value, *partials]):            # each stands after its operands
-...     operands = [text(operand) for operand in symbol.operands if symbol.operation]
+>>> for symbol in needed([chosen, *partials]):           # each stands after its operands
+...     operands = [text(operand) for operand in symbol.operands]
 ...     pattern = TEXTS.get(symbol.operation, f"{symbol.operation}({', '.join(['{}'] * len(operands))})")
 ...     texts[symbol.index] = f"t{symbol.index}" if symbol.operation else symbol.label
 ...     if symbol.operation:
 ...         print(text(symbol), "=", pattern.format(*operands))
-t2 = hypot(x, y)
-t3 = t2 == 0.0
-t4 = t3 ? inf : t2
-t5 = atan2(x, y)
-t6 = y / t4
-t7 = t6 / t4
-t8 = -x
-t9 = t8 / t4
-t10 = t9 / t4
+t2 = x / y
+t3 = reciprocal(y)
+t4 = -t2
+t5 = t4 / y
+t6 = x > y
+t7 = t6 ? t2 : 0.0
 
 The operations are "" for an input (its name is its label), "where" (condition, number, number), the names of rules, and
 those that give a condition: < <= > >= == != over numbers, and, or, not over conditions. A rule that is made of other
@@ -43,7 +41,7 @@ import builtins
 import operator
 import sys
 
-from ..functions import is_real, number
+from ..functions import is_real, number, where
 from ..machinery.digits import times
 from ..machinery.formulas import OF_OTHERS, in_order, made_of
 from ..machinery.operators import Number
@@ -138,10 +136,12 @@ class Trace:
     def unguarded(self, operation: str) -> None:
         """TypeError if the function would catch what an operation may raise: the program would not go that way."""
         frame: Any = sys._getframe(1)
+        guarded = False
         while frame and frame.f_code.co_name != "record":
-            if frame.f_code.co_exceptiontable and not _is_ours(frame) and _catches(frame):
-                self.refuse(f"{operation} may raise, and the function catches that: write where(condition, x, y) instead")
+            guarded = guarded or bool(frame.f_code.co_exceptiontable and not _is_ours(frame) and _catches(frame))
             frame = frame.f_back
+        if guarded and frame:
+            self.refuse(f"{operation} may raise, and the function catches that: write where(condition, x, y) instead")
 
     def refuse(self, message: str) -> NoReturn:
         """Raise a TypeError that names the line, and again when the function has returned, if it caught it."""

@@ -91,10 +91,11 @@ def cosine(x: Any, y: Any) -> Any:
     >>> cosine(3.0, 4.0)
     0.6
     """
-    flat, origin = absolute(x) >= absolute(y), (x == 0.0) & (y == 0.0)
-    ratio = where(flat, y, x) / where(origin, 1.0, where(flat, x, y))
+    flat = absolute(x) >= absolute(y)
+    longer = where(flat, x, y)
+    ratio = where(flat, y, x) / where(longer == 0.0, 1.0, longer)
     length = reciprocal(hypot(1.0, ratio))
-    return where(origin, NOTHING, where(flat, sign(x) * length, sign(y) * ratio * length))
+    return where((x == 0.0) & (y == 0.0), NOTHING, where(flat, sign(x) * length, sign(y) * ratio * length))
 
 
 # The chain rule's product and sum ------------------------------------------------------------------------------------

@@ -1402,9 +1402,9 @@ def test_a_text_of_helvetica_is_as_long_as_its_letters():
 
 
 def test_a_png_too_large_to_be_read_says_so(loss, monkeypatch):
-    header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 193, 32767)
+    header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 193, 32766)
     monkeypatch.setattr(engines, "picture", lambda *_: header)
-    with pytest.warns(UserWarning, match="this PNG is 193 x 32767 pixels, .* draw it as SVG"):
+    with pytest.warns(UserWarning, match="this PNG is 193 x 32766 pixels, .* draw it as SVG"):
         draw_dot(loss).pipe("png")
 
 

@@ -358,7 +358,7 @@ class Pool(RuleBasedStateMachine):
         reached = self.reached(root)
         source = draw_dot(root.value, number="{!r}").source
         boxes = [line for line in source.splitlines() if "<TABLE" in line]
-        drawn = Counter(tuple(re.findall("<B>(.*?)</B>|&#160;&#160;(.*?)</TD>", line)) for line in boxes)
+        drawn = Counter(tuple(re.findall("<B>(.*?)</B>|  (.*?)</TD>", line)) for line in boxes)
         expected = Counter()
         for x in reached:
             numbers = [repr(number) for number in (x.data, x.grad, x.tangent) if number is not None]

@@ -14,6 +14,7 @@ import operator
 import pickle
 import re
 import sys
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 
@@ -358,7 +359,7 @@ class Pool(RuleBasedStateMachine):
         reached = self.reached(root)
         source = draw_dot(root.value, number="{!r}").source
         boxes = [line for line in source.splitlines() if "<TABLE" in line]
-        drawn = Counter(tuple(re.findall("<B>(.*?)</B>|&#160;&#160;(.*?)</TD>", line)) for line in boxes)
+        drawn = Counter(tuple(re.findall("<B>(.*?)</B>|  (.*?)</TD>", line)) for line in boxes)
         expected = Counter()
         for x in reached:
             numbers = [repr(number) for number in (x.data, x.grad, x.tangent) if number is not None]
@@ -384,4 +385,5 @@ class Pool(RuleBasedStateMachine):
 
 
 def test_a_pool_of_values_is_at_every_moment_as_a_naive_model_has_it():
-    run_state_machine_as_test(Pool, settings=settings(stateful_step_count=30))
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # a zero may meet infinity, on purpose
+        run_state_machine_as_test(Pool, settings=settings(stateful_step_count=30))

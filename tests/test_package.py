@@ -22,7 +22,11 @@ HOUSE = ["functions", "machinery.digits", "machinery.operations", "rules", "tape
 HOUSE += ["machinery.trees", "machinery.fast", "transforms", "series", "batch"]
 HOUSE += ["symbols", "printing", "matrices", "arrays", "instructions", "interpreter", "jit"]
 HOUSE += ["draw", "nn", "explore", "testing", "__main__"]
-ROOMS = {"nn": ["losses", "modules", "optim", "training"], "testing": ["differences", "checks", "strategies"]}
+ROOMS = {
+    "draw": ["files", "fit", "engines", "picture", "formulas", "modules", "diagram"],
+    "nn": ["losses", "modules", "optim", "training"],
+    "testing": ["differences", "checks", "strategies"],
+}
 ALIASES = ["losses", "optim"]  # what stands in nn, under the names that it had before
 READ = ["value", "rules", "tape", "transforms", "functions", "series", "batch"]  # the files that one comes to read
 USED = ["machinery", "symbols", "printing", "matrices", "arrays", "instructions", "interpreter", "jit", "draw"]

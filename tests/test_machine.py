@@ -35,6 +35,7 @@ from hypothesis.stateful import (
 import micrograd_plus as mg
 from micrograd_plus import Value, derivative, draw_dot, grad, hessian, jvp, value_and_grad, vjp
 from micrograd_plus.draw import formula
+from micrograd_plus.machinery.digits import NOTHING
 from micrograd_plus.tape import operands, tape
 
 mp = mpmath.mp.clone()
@@ -220,7 +221,8 @@ class Pool(RuleBasedStateMachine):
 
     @rule(target=values, data=numbers, tangent=numbers, label=labels)
     def leaf(self, data, tangent, label):
-        return self.add(Value(data, tangent=tangent, label=label), float(data), tangent=float(tangent), label=label)
+        moving = {"tangent": float(tangent)} if tangent else {}  # a tangent of 0 is none
+        return self.add(Value(data, tangent=tangent, label=label), float(data), **moving, label=label)
 
     def build(self, run, model, operands, name=""):
         """Let `run` make a Value of the operands and `model` a number and the partials; they agree, or both refuse."""
@@ -240,7 +242,7 @@ class Pool(RuleBasedStateMachine):
         record = self.add(value, value.data, name=name, operands=operands, partials=partials, size=size)
         moving = [(x.tangent, link) for x, link in record.edges() if x.tangent is not None]
         assert near(value.tangent, *chained(*[((tangent, abs(tangent)), link) for tangent, link in moving]))
-        record.tangent = value.tangent if moving else None
+        record.tangent = value.tangent if value.tangent is not NOTHING else None
         return record
 
     def operate(self, name, *operands):
@@ -299,6 +301,10 @@ class Pool(RuleBasedStateMachine):
 
     @rule(target=values, x=values, how=st.sampled_from(sorted(COPIES)))
     def duplicate(self, x, how):
+        if x.value.left is not None:
+            with pytest.raises(TypeError, match="was computed"):
+                COPIES[how](x.value)
+            return multiple()
         return self.add(COPIES[how](x.value), float(x.data), grad=x.grad, label=x.label)
 
     # Using ------------------------------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def log10(x): return log10(x), reciprocal(x) / math.log(10.0)
 @rule("sqrt({x})", "The square root of x >= 0, its slope infinite at 0: sqrt(9.0) is 3.0")
 def sqrt(x):
     root = sqrt(x)
-    return root, 0.5 * reciprocal(root + 0.0)                       # -0.0 + 0.0 is 0.0: slope +∞
+    return root, 0.5 * reciprocal(root + 0.0)                       # makes 0.0 of -0.0: the slope is +∞
 @rule("cbrt({x})", "The cube root of x, its slope infinite at 0: cbrt(-8.0) is -2.0")
 def cbrt(x):
     root = cbrt(x)

@@ -21,7 +21,12 @@ ROOT = Path(__file__).parent.parent
 HOUSE = ["functions", "machinery.digits", "machinery.operations", "rules", "machinery.formulas", "tape"]
 HOUSE += ["machinery.operators", "value", "machinery.trees", "machinery.running", "machinery.fast", "transforms"]
 HOUSE += ["series", "batch", "jit", "draw", "nn", "explore", "testing", "__main__"]
-ROOMS = {"jit": ["trace", "compiled", "python", "javascript", "llvm", "jax"], "nn": ["losses", "modules", "optim", "training"], "testing": ["differences", "checks", "strategies"]}
+ROOMS = {
+    "jit": ["trace", "compiled", "python", "javascript", "llvm", "jax"],
+    "draw": ["files", "fit", "engines", "picture", "formulas", "modules", "diagram"],
+    "nn": ["losses", "modules", "optim", "training"],
+    "testing": ["differences", "checks", "strategies"],
+}
 ALIASES = ["losses", "optim"]  # what stands in nn, under the names that it had before
 READ = ["value", "rules", "tape", "transforms", "functions", "series", "batch"]  # the files that one comes to read
 USED = ["machinery", "jit", "draw"]
@@ -100,7 +105,7 @@ def test_the_idea_stands_on_the_first_page():
 
 def test_no_operation_takes_more_than_twelve_lines():
     tree = ast.parse((ROOT / "micrograd_plus" / "rules.py").read_text(encoding="utf-8"))
-    rules = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    rules = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list]
     sizes = [rule.end_lineno - rule.decorator_list[0].lineno + 1 for rule in rules]
     assert max(sizes) <= 12
     assert sorted(sizes)[len(sizes) // 2] == 2

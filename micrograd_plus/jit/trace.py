@@ -282,11 +282,15 @@ class Condition(Symbol):
         return self.where(x, y), self.where(1.0, 0.0, by_chain=True), self.where(0.0, 1.0, by_chain=True)
 
     def __and__(self, other: Any) -> Any:
+        if other is self:
+            return self
         if _is_known(other):
             return self if other else False
         return self.trace.assign("and", (self, other))
 
     def __or__(self, other: Any) -> Any:
+        if other is self:
+            return self
         if _is_known(other):
             return True if other else self
         return self.trace.assign("or", (self, other))

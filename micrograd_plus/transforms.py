@@ -19,6 +19,7 @@ from math import inf
 from .functions import number
 from .machinery import trees
 from .machinery.digits import NOTHING, doubts
+from .machinery.running import running
 from .machinery.trees import tree_fill, tree_flatten, tree_leaves, tree_map, tree_rows, tree_unflatten
 from .value import Dual, Value, is_at, sweep, variable
 
@@ -221,12 +222,14 @@ def _run(f: Function, inputs: Any, level: int, has_aux: bool = False) -> Any:
     """
     what = f"the result of {trees.name_of(f)}"
     _live.add(level)
+    running.depth += 1
     try:
         result, *aux = f(*inputs) if has_aux else (f(*inputs),)
         leaves, structure = tree_flatten(result, what)
         leaves = [number(_settle(y, level), what) for y in leaves]
         return leaves, structure, *[tree_map(lambda x: _settle(x, level - 1), x) for x in aux]
     finally:
+        running.depth -= 1
         _live.remove(level)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from .functions import deepest, number, real
 from .machinery.digits import NOTHING, constant, doubts, plus, times
 from .machinery.digits import bottom as bottom
-from .machinery.operators import Number, checked, explained, sound
+from .machinery.operators import Number, arrived, checked, explained, sound
 from .rules import RULES, Rule
 from .tape import parents, tape
 
@@ -52,7 +52,7 @@ def sweep(roots: list[tuple[Value, Any]]) -> None:
         root.grad = plus(root.grad, gradient)
     for node in reversed(order):  # a node's turn comes when all that used it have passed their share to it
         for x, partial in parents(node):
-            x.grad = plus(x.grad, times(node.grad, partial, (node.rule, x)))
+            x.grad = plus(x.grad, arrived(times(node.grad, partial, (node.rule, x)), x))
 
 
 class Value(Number):
@@ -141,7 +141,7 @@ class Value(Number):
         if not isinstance(label, str):
             raise TypeError(f"label: expected a string, got {label!r} ({type(label).__name__})")
         self.rule = self.rule.marked(label, self.rule.calls)  # a copy of the rule holds it: most Values need no room
-        if hasattr(symbol := bottom(self), "operate"):
+        if hasattr(symbol := bottom(self), "label"):
             symbol.label = label  # a program that jit records tells the same names
 
     # micrograd's names, for programs that walk its graph

@@ -18,18 +18,18 @@ from micrograd_plus.testing import strategies
 ROOT = Path(__file__).parent.parent
 # The order of imports: a file imports from what stands before it alone. Of a folder that is not spelt out, all files
 # stand in its place, in the order of ROOMS.
-HOUSE = ["functions", "machinery.digits", "machinery.operations", "rules", "tape", "machinery.operators", "value"]
-HOUSE += ["machinery.trees", "machinery.fast", "transforms", "series", "batch"]
-HOUSE += ["symbols", "printing", "matrices", "arrays", "instructions", "interpreter", "jit"]
-HOUSE += ["draw", "nn", "explore", "testing", "__main__"]
+HOUSE = ["functions", "machinery.digits", "machinery.operations", "rules", "machinery.formulas", "tape"]
+HOUSE += ["machinery.operators", "value", "machinery.trees", "machinery.running", "machinery.fast", "transforms"]
+HOUSE += ["series", "batch", "jit", "draw", "nn", "explore", "testing", "__main__"]
 ROOMS = {
+    "jit": ["trace", "compiled", "python", "javascript", "llvm", "jax"],
     "draw": ["files", "fit", "engines", "picture", "formulas", "modules", "diagram"],
     "nn": ["losses", "modules", "optim", "training"],
     "testing": ["differences", "checks", "strategies"],
 }
 ALIASES = ["losses", "optim"]  # what stands in nn, under the names that it had before
 READ = ["value", "rules", "tape", "transforms", "functions", "series", "batch"]  # the files that one comes to read
-USED = ["machinery", "symbols", "printing", "matrices", "arrays", "instructions", "interpreter", "jit", "draw"]
+USED = ["machinery", "jit", "draw"]
 USED += ["explore", "nn", "testing", "__main__"]
 FILES = sorted((ROOT / "micrograd_plus").rglob("*.py"))
 PUBLIC = {name: getattr(mg, name) for name in {*mg.__all__, *FUNCTIONS}}

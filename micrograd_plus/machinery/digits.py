@@ -171,9 +171,13 @@ def times(x: Any, y: Any, step: tuple[Any, Any] | None = None) -> Any:
         product = x if y else 0.0
     else:
         product = _times(x, y)
-    if step and type(zero := bottom(product)) is float and not zero and inf in map(abs, (bottom(x), bottom(y))):
+    if step and type(zero := bottom(product)) is float and not zero and inf in map(_size, (bottom(x), bottom(y))):
         doubts.note(*step)
     return product
+
+
+def _size(x: Any) -> float:
+    return math.fabs(x) if type(x) is float else 0.0
 
 
 def bottom(x: Any) -> Any:

@@ -16,7 +16,7 @@ from ..tape import parents
 from ..value import INPUT, Dual, Value
 from . import digits
 from .digits import NOTHING, constant, plus, times
-from .operators import Number, is_operand, sound
+from .operators import Number, arrived, is_operand, sound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -287,7 +287,7 @@ def pull_zero(node: Value, x: Value, partial: float) -> None:
 
 def pull_one(node: Value, x: Value, partial: Any) -> None:
     """The share of one operand."""
-    x.grad = plus(x.grad, times(node.grad, partial, (node.rule, x)))
+    x.grad = plus(x.grad, arrived(times(node.grad, partial, (node.rule, x)), x))
 
 
 READABLE, _times = Value.operate, digits._times

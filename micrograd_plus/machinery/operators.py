@@ -7,6 +7,7 @@ from itertools import compress
 
 from ..functions import deepest, is_real
 from ..rules import FUNCTIONS, RULES
+from .digits import bottom
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def is_operand(x: Any, rule: Rule, operands: tuple[Any, Any]) -> bool:
 
 def _comparison(holds: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def method(x: Any, y: Any) -> Any:
-        return NotImplemented if getattr(y, "level", 0) > x.level else x.compare(holds, y)  # then y is asked
+        return NotImplemented if getattr(y, "level", x.level) > x.level else x.compare(holds, y)  # then y is asked
 
     return method
 
@@ -143,6 +144,14 @@ for _rule in RULES.values():
         setattr(Number, _rule.numpy, _operation)
 for _holds in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne):
     setattr(Number, f"__{_holds.__name__}__", _comparison(_holds))
+
+
+def arrived(share: Any, node: Any) -> Any:
+    """A share of the gradient as it adds up in a Value; in an input, summed over a batch that was made after it."""
+    batch = bottom(share)
+    if node.left is None and hasattr(type(batch), "total") and batch.opened > node.level:
+        return batch.total(share)
+    return share
 
 
 def checked(rule: Rule, parts: Any, ours: list[bool]) -> Any:

@@ -147,3 +147,7 @@ def _plain(x: Any) -> Any:
     if hasattr(x, "tolist"):
         return x.tolist()
     return list(x) if isinstance(x, tuple) or hasattr(x, "__next__") else x
+
+
+for _loss in (mse, mae, huber, hinge, binary_cross_entropy, cross_entropy):
+    _loss.mean_of_pairs = True  # noqa: B010: what `fit` asks before it compiles

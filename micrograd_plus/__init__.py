@@ -1,12 +1,14 @@
 """Automatic differentiation on scalars, forward and reverse, by one rule per operation; small enough to read.
 
 Read it in this order: functions.py, rules.py, tape.py, value.py, transforms.py; then symbols.py, printing.py, jit.py,
-which compile, draw.py, which draws any result, and nn.py, losses.py, optim.py, which make networks and train them.
+which compile, draw.py, which draws any result, explore/, which makes a page of it, and nn.py, losses.py, optim.py, which
+make networks and train them.
 """
 
 import builtins
 
 from .draw import draw_dot
+from .explore import explain, explore
 from .jit import jit
 from .rules import FUNCTIONS
 from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -32,6 +34,6 @@ if TYPE_CHECKING:  # what a type checker cannot see: sin, exp, relu, ... take fl
 globals().update(FUNCTIONS)  # a function for every rule
 
 __version__ = "0.1.0"
-__all__ = ["Value", "derivative", "draw_dot", "grad", "hessian", "hvp", "jacobian", "jit", "jvp"]
+__all__ = ["Value", "derivative", "draw_dot", "explain", "explore", "grad", "hessian", "hvp", "jacobian", "jit", "jvp"]
 __all__ += ["value_and_grad", "vjp"]
 __all__ += [name for name in FUNCTIONS if not hasattr(builtins, name)]  # `import *` leaves abs, pow and sum alone

@@ -60,7 +60,7 @@ def formulas(rule: Rule, operands: list[float | None]) -> list[str]:
     `operands` are the numbers of constants, and None for what varies.
 
     >>> formulas(RULES["pow"], [None, 2.0]), formulas(RULES["maximum"], [None, 0.0]), formulas(RULES["exp"], [None])
-    (['2 * {0}', '0'], ['', ''], ['exp({0})'])
+    (['2 * {0}', ''], ['', ''], ['exp({0})'])
     """
     inputs = _inputs([f"{{{i}}}" for i in range(len(operands))])
     try:

@@ -67,7 +67,7 @@ def formulas(rule: Rule, operands: list[float | None]) -> list[str]:
         _, *partials = rule.partials(*[x if c is None else c for x, c in zip(inputs, operands, strict=True)])
     except (Exception, Foreign):
         return [""] * len(operands)
-    texts = [_text(x, {}, FORMULAS)[0] for x in partials]
+    texts = [_text(x, {}, FORMULAS, {})[0] for x in partials]
     return [text if len(text) <= 40 and "?" not in text else "" for text in texts]
 
 
@@ -87,21 +87,16 @@ def _function(names: list[str], results: Any, functions: dict[str, str]) -> str:
     lines = []
     for symbol in in_order([x for x in outputs if type(x) is Symbol]):
         name = symbol.operation
-        if name in RULES and name not in TEXTS and (called := _called(RULES[name])) not in functions:
-            functions[called] = _composed(RULES[name], len(symbol.operands), functions)
+        if name in RULES and name not in TEXTS and name not in functions and f"${name}" not in functions:
+            functions[f"${name}"] = _composed(RULES[name], len(symbol.operands), functions)
         if symbol.uses > 1 and name:
-            text, _ = _text(symbol, written, TEXTS)
+            text, _ = _text(symbol, written, TEXTS, functions)
             written[symbol.index] = f"t{len(lines) + 1}"
             lines.append(f"const {written[symbol.index]} = {text};")
-    texts = ", ".join([_text(x, written, TEXTS)[0] for x in outputs])
+    texts = ", ".join([_text(x, written, TEXTS, functions)[0] for x in outputs])
     result = texts if results is not outputs else f"[{texts}]"
     head = f"({', '.join(names)}) =>"
     return f"{head} {{ {' '.join(lines)} return {result}; }}" if lines else f"{head} {result}"
-
-
-def _called(rule: Rule) -> str:
-    """The name of the function that gives a rule's value."""
-    return rule.name
 
 
 def _composed(rule: Rule, count: int, functions: dict[str, str]) -> str:
@@ -112,8 +107,11 @@ def _composed(rule: Rule, count: int, functions: dict[str, str]) -> str:
     return _function(names, value, functions)
 
 
-def _text(x: Any, written: dict[int, str], table: dict[str, str]) -> tuple[str, bool]:
-    """A number as text, and whether it has to be in parentheses as part of another."""
+def _text(x: Any, written: dict[int, str], table: dict[str, str], functions: dict[str, str]) -> tuple[str, bool]:
+    """A number as text, and whether it has to be in parentheses as part of another.
+
+    A function that is made of others is called with a $ before its name, which may be a word of JavaScript.
+    """
     if type(x) is not Symbol:
         text = repr(x).removesuffix(".0") if type(x) is float else str(x).lower()
         return text, text.startswith("-")
@@ -121,7 +119,7 @@ def _text(x: Any, written: dict[int, str], table: dict[str, str]) -> tuple[str, 
         return written[x.index], False
     if not x.operation:
         return x.operands[0], False
-    parts = [_text(operand, written, table) for operand in x.operands]
+    parts = [_text(operand, written, table, functions) for operand in x.operands]
     template = table.get(x.operation)
     if template is None or template.count("(") == 1:
         texts = [text for text, _ in parts]
@@ -130,5 +128,5 @@ def _text(x: Any, written: dict[int, str], table: dict[str, str]) -> tuple[str, 
         rule = RULES[x.operation]
         if rule.sequences:
             return rule.program(texts).removesuffix("[0]"), False
-        return f"{rule.name}({', '.join(texts)})", False
+        return f"{'$' * (f'${rule.name}' in functions)}{rule.name}({', '.join(texts)})", False
     return template.format(*[f"({text})" if infix else text for text, infix in parts]), x.operation != "item"

@@ -38,7 +38,7 @@ function mod(x, y) {
 
 function pow(x, y) {
   if (x === 1 || (x === -1 && Math.abs(y) === inf)) return 1;
-  within(!(x === 0 && y < 0), "0 has no negative power");
+  within(!(x === 0 && y < 0 && y !== -inf), "0 has no negative power");
   within(!(x < 0 && Number.isFinite(x) && Number.isFinite(y) && y !== Math.floor(y)),
     "a negative number has whole powers only");
   return x ** y;

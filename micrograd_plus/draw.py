@@ -46,7 +46,6 @@ def draw_dot(
     show: Iterable[str] = SHOW,
     number: str | Callable[[Any], object] = "{:.4g}",
     max_nodes: int = 1000,
-    _slots: Any = None,
 ) -> Any:
     """The expression that led to `root`, or to the Values in the list `root`, as a `graphviz.Digraph`.
 
@@ -95,31 +94,26 @@ def draw_dot(
     sizes = [size for x in home if 0.0 < (size := abs(bottom(x.grad))) < inf] or [0.0]
     smallest, largest = None if scale == "linear" else min(sizes), max(sizes)
 
-    def text(x: Any, owner: Any = None, place: Any = None) -> str:
-        if _slots and owner is not None:
-            return str(_slots.token(owner, place))
+    def text(x: Any) -> str:
         try:
             return str(number(bottom(x)) if callable(number) else number.format(bottom(x)))
         except (LookupError, ValueError) as error:
             raise ValueError(f"draw_dot: number={number!r} cannot write {bottom(x)!r}: {error}") from None
 
     def rows(x: Value) -> list[tuple[str, str]]:
-        keys = [key for key in SHOW[:3] if key in shown and (_slots or key != "tangent" or x.tangent is not ZERO)]
-        return [(key, text(getattr(x, key), x, key)) for key in keys]
-
-    def name(x: Value) -> str:
-        return str(_slots.names[_slots.index[x]]) if _slots else x.label
+        keys = [key for key in SHOW[:3] if key in shown and (key != "tangent" or x.tangent is not ZERO)]
+        return [(key, text(getattr(x, key))) for key in keys]
 
     for i, box in enumerate(boxes):
         frame, node, several = frames[box.around], box.values[0], len(box.values) > 1
         fills = [_color(bottom(x.grad) if "grad" in shown else 0.0, largest, smallest) for x in box.values]
         if box.module is None:
-            parts = [_short(name(x), box.around) or "·" if isinstance(x, Value) else text(x) for x, _ in box.inputs]
-            table = _table([_title(_short(name(node), box.around), formula(node.rule, parts))], rows(node))
+            parts = [_short(x.label, box.around) or "·" if isinstance(x, Value) else text(x) for x, _ in box.inputs]
+            table = _table([_title(_short(node.label, box.around), formula(node.rule, parts))], rows(node))
         elif several:
             table = _grid(box, [rows(x) for x in box.values], fills, rankdir)
         else:
-            table = _table([*_titles(box), _title(_short(name(node), box.around))], rows(node))
+            table = _table([*_titles(box), _title(_short(node.label, box.around))], rows(node))
         frame.node(
             f"n{i}",
             table,
@@ -133,7 +127,7 @@ def draw_dot(
                 frame.node(f"n{i}_{j}", f"<{_escape(label)}>", **CONSTANT)
                 arrows.edge(f"n{i}_{j}", f"n{i}", color="#bbbbbb", arrowhead="none")
             else:
-                label = f"<&#160;∂ {_escape(text(partial, box, j))}&#160;>" if "partials" in shown and not several else ""
+                label = f"<&#160;∂ {_escape(text(partial))}&#160;>" if "partials" in shown and not several else ""
                 weight = {"weight": "8" if x.rule.name else "1"}  # long chains go straight
                 if x.rule.name and box.module is None and home[x].around != box.around:
                     weight["minlen"] = "2"  # between two frames there is room for the parameters of the second

@@ -1,9 +1,8 @@
 """Draw the pictures of the README and of these pages anew: python docs/make_pictures.py
 
-Beside each picture of a graph, NAME.svg, stands its source in graphviz's language, NAME.gv. The same code always gives
-the same source, whereas the picture depends, by a fraction of a point here and there, on the version of graphviz and on
-the fonts of the machine: so it is the source that the tests compare with what the code draws today. The plots are drawn
-by matplotlib, and have no such source.
+Beside each picture of a graph, NAME.svg, stands its source in graphviz's language, NAME.gv. The pictures are drawn by
+graphviz-pure, which draws the same on every machine: the tests compare both with what the code draws today. The plots
+are drawn by matplotlib, and have no such source.
 
 With --examples it runs the examples instead, which leave the pictures of gallery.md: that takes a few minutes.
 """
@@ -23,6 +22,7 @@ from micrograd_plus.losses import mse
 from micrograd_plus.nn import MLP
 from micrograd_plus.testing import central_difference, complex_step, forward_difference, ridders
 
+VERSION = "0.2.2"  # of graphviz-pure, that drew the pictures: another may draw them a little differently
 IMAGES = Path(__file__).parent / "images"
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -222,6 +222,7 @@ PLOTS: dict[str, Callable[[], bytes]] = {"gradient-cost": gradient_cost, "step-s
 def main(folder: Path = IMAGES) -> None:
     for name, picture in PICTURES.items():
         graph = picture()
+        graph.program = "graphviz-pure"
         write(folder / f"{name}.svg", graph.pipe("svg"))
         write(folder / f"{name}.gv", graph.source.encode())
     for name, plot in PLOTS.items():

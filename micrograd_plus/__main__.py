@@ -17,6 +17,7 @@ import json
 import keyword
 import math
 import operator
+import os
 import re
 import subprocess
 import sys
@@ -24,7 +25,6 @@ import textwrap
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable
-from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -219,7 +219,7 @@ def examine(
     root = result if isinstance(result, Value) else Value(result)
     root.backward()
     steps = [node for node in tape(root) if node.rule.name]
-    for step, name in zip(steps, (f"v{i}" for i in count(1) if f"v{i}" not in inputs), strict=False):
+    for step, name in draw.numbered(steps, taken=inputs).items():
         step.label = name
     report: dict[str, Any] = {
         "inputs": inputs,
@@ -291,8 +291,6 @@ def as_text(report: dict[str, Any]) -> str:
                 lines += [f"  d/d{name}: there may be a kink, a jump, or too steep a slope for a numerical check"]
     if orders := report.get("orders"):
         lines += ["", *_table(["order", *map(str, range(1, len(orders) + 1))], _column("derivative", orders, 12))]
-    if "drawing" in report:
-        lines += ["", f"  The graph is drawn in {report['drawing']}"]
     return "\n".join(lines)
 
 
@@ -377,8 +375,11 @@ def _draw(root: Value, file: str) -> None:
     if form not in ("svg", "png", "pdf", "dot"):
         raise InputError(f"--draw {file}: the file must end in .svg, .png, .pdf or .dot")
     try:
-        graph = draw.draw_dot(root)
-        draw.write(file, graph.source.encode() if form == "dot" else graph.pipe(form))
+        with warnings.catch_warnings(record=True, action="always") as told:
+            graph = draw.draw_dot(root)
+            draw.write(file, graph.source.encode() if form == "dot" else graph.pipe(form))
+        for warning in told:
+            _print(f"micrograd-plus: warning: --draw {file}: {warning.message}", sys.stderr)
     except (OSError, ValueError, RuntimeError, subprocess.SubprocessError) as error:
         reason = str(getattr(error, "strerror", None) or error).replace("; .source works", "; --draw NAME.dot works")
         raise InputError(f"--draw {file}: {reason}") from None
@@ -389,7 +390,10 @@ def _print(text: str, stream: TextIO | None) -> None:
     if stream is not None:
         encoding = stream.encoding or "utf-8"
         text = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
-        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+        try:
+            print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+        except BrokenPipeError:  # who reads has read enough, as `head -1`; what is still in the buffer goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -401,10 +405,17 @@ def main(argv: list[str] | None = None) -> int:
             raise InputError("an expression is missing; --help shows three examples")
         root, report = examine(parse(expression), bindings(words), arguments.forward, arguments.order)
         report = {"expression": expression.strip(), **report}
-        if arguments.draw is not None:
-            _draw(root, arguments.draw)
-            report["drawing"] = arguments.draw
-        _print(as_json(report) if arguments.json else as_text(report), sys.stdout)
+        if not arguments.json:
+            _print(as_text(report), sys.stdout)  # first, whatever becomes of the picture
+        try:
+            if arguments.draw is not None:
+                _draw(root, arguments.draw)
+                report["drawing"] = arguments.draw
+        finally:
+            if arguments.json:
+                _print(as_json(report), sys.stdout)
+        if "drawing" in report and not arguments.json:
+            _print(f"\n  The graph is drawn in {arguments.draw}", sys.stdout)
     except (InputError, OSError) as error:
         _print(f"micrograd-plus: error: {' '.join(str(error).split())[:300]}", sys.stderr)
         return 2

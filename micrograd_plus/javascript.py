@@ -62,13 +62,17 @@ def formulas(rule: Rule, operands: list[float | None]) -> list[str]:
     >>> formulas(RULES["pow"], [None, 2.0]), formulas(RULES["maximum"], [None, 0.0]), formulas(RULES["exp"], [None])
     (['2 * {0}', ''], ['', ''], ['exp({0})'])
     """
-    inputs = _inputs([f"{{{i}}}" for i in range(len(operands))])
+    import ast
+    import re
+
+    inputs = _inputs([f"_{i}_" for i in range(len(operands))])
     try:
         _, *partials = rule.partials(*[x if c is None else c for x, c in zip(inputs, operands, strict=True)])
     except (Exception, Foreign):
         return [""] * len(operands)
     texts = [_text(x, {}, FORMULAS, {})[0] for x in partials]
-    return [text if len(text) <= 40 and "?" not in text else "" for text in texts]
+    texts = ["" if len(text) > 60 or "?" in text else ast.unparse(ast.parse(text, mode="eval")) for text in texts]
+    return [re.sub(r"_(\d+)_", r"{\1}", text) for text in texts]
 
 
 def _names(count: int) -> list[str]:

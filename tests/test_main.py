@@ -11,6 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import mpmath
@@ -58,6 +59,14 @@ class Picture:
         return b"a picture"
 
 
+def needs_pdf():
+    """Skip where no engine draws PDF: graphviz-pure cannot, and dot and pygraphviz need libraries of the system."""
+    try:
+        draw.draw_dot(micrograd_plus.Value(1.0)).pipe("pdf")
+    except RuntimeError as error:
+        pytest.skip(str(error))
+
+
 @pytest.fixture
 def output(capsys):
     """A function that runs the command line, which must succeed, and returns what it prints."""
@@ -89,6 +98,20 @@ def error(capsys):
         status = main(list(argv))
         out, err = capsys.readouterr()
         assert (status, out) == (2, "")
+        return one_line(err)
+
+    return run
+
+
+@pytest.fixture
+def undrawn(capsys):
+    """A function that runs the command line, which must print its tables, and fail to draw; it returns why."""
+
+    def run(*argv):
+        status = main(list(argv))
+        out, err = capsys.readouterr()
+        assert main(list(argv[: argv.index("--draw")])) == 0
+        assert (status, out) == (2, capsys.readouterr().out)
         return one_line(err)
 
     return run
@@ -547,6 +570,8 @@ def test_there_is_no_numerical_check_where_neighbours_leave_the_domain(text, x):
 
 @pytest.mark.parametrize(("ending", "beginning"), [("svg", b"<?xml"), ("PNG", b"\x89PNG"), ("pdf", b"%PDF")])
 def test_the_picture_has_the_format_of_its_ending(ending, beginning, output, tmp_path):
+    if ending == "pdf":
+        needs_pdf()
     file = tmp_path / f"graph.{ending}"
     assert output(*README, "--draw", str(file)) == README_TEXT + f"\n  The graph is drawn in {file}\n"
     assert file.read_bytes().startswith(beginning)
@@ -584,25 +609,78 @@ def test_a_constant_can_be_drawn(output, tmp_path):
         ("a\0b.svg", reason(os.lstat, "a\0b.svg")),
     ],
 )
-def test_a_file_that_cannot_be_written_is_named_and_nothing_is_left_behind(file, message, error, tmp_path, monkeypatch):
+def test_a_file_that_cannot_be_written_is_named_and_nothing_is_left(file, message, undrawn, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(draw, "draw_dot", Picture)
     (tmp_path / "graph.txt").touch()
     (tmp_path / "directory.svg").mkdir()
     shown = file.replace("\0", "\\x00")  # a message does not carry control characters to the terminal
-    assert error("x", "x=1", "--draw", file) == f"--draw {shown}: {message}"
+    assert undrawn("x", "x=1", "--draw", file) == f"--draw {shown}: {message}"
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["directory.svg", "graph.txt"]
 
 
-def test_a_picture_that_cannot_be_drawn_leaves_the_old_one_alone(error, tmp_path, monkeypatch):
+def test_a_picture_that_cannot_be_drawn_leaves_the_old_one_alone(undrawn, tmp_path, monkeypatch):
     def fail(root):
         raise RuntimeError("no engine is installed:\ninstall one")
 
     monkeypatch.setattr(draw, "draw_dot", fail)
     file = tmp_path / "graph.svg"
     file.write_text("old")
-    assert error("x", "x=1", "--draw", str(file)) == f"--draw {file}: no engine is installed: install one"
+    assert undrawn("x", "x=1", "--draw", str(file)) == f"--draw {file}: no engine is installed: install one"
     assert file.read_text() == "old"
+
+
+def test_the_table_is_printed_before_the_picture_is_drawn(capsys, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(draw, "draw_dot", lambda root: seen.append(capsys.readouterr().out) or Picture(root))
+    assert main([*README, "--draw", str(tmp_path / "graph.svg")]) == 0
+    assert seen == [README_TEXT]
+
+
+def test_json_is_one_object_whatever_becomes_of_the_picture(capsys, tmp_path):
+    assert main([*README, "--json", "--draw", str(tmp_path / "graph.gif")]) == 2
+    out, err = capsys.readouterr()
+    assert "drawing" not in json.loads(out)
+    assert "the file must end in" in one_line(err)
+
+
+@pytest.mark.parametrize("program", ["exit 7", "echo garbage", "kill -11 $$", "sleep 100"])
+def test_an_engine_that_fails_is_one_line_and_leaves_no_file(program, undrawn, tmp_path, monkeypatch):
+    dot = tmp_path / "bin" / "dot"
+    dot.parent.mkdir()
+    dot.write_text(f"#!/bin/sh\n{program}\n")
+    dot.chmod(0o755)
+    monkeypatch.setenv("PATH", str(dot.parent), prepend=os.pathsep)
+    monkeypatch.setenv("MICROGRAD_PLUS_ENGINE", "dot")
+    monkeypatch.setenv("MICROGRAD_PLUS_TIMEOUT", "0.5")
+    file = tmp_path / "graph.svg"
+    assert undrawn(*README, "--draw", str(file)).startswith(f"--draw {file}: this cannot be drawn as svg: dot ")
+    assert not file.exists()
+
+
+def test_a_picture_too_small_to_be_read_is_drawn_with_a_warning(capsys, tmp_path, monkeypatch):
+    class Large(Picture):
+        def pipe(self, format):
+            warnings.warn("too small", stacklevel=1)
+            return b"a picture"
+
+    monkeypatch.setattr(draw, "draw_dot", Large)
+    file = tmp_path / "graph.png"
+    assert main(["x", "x=1", "--draw", str(file)]) == 0
+    assert capsys.readouterr().err == f"micrograd-plus: warning: --draw {file}: too small\n"
+    assert file.read_bytes() == b"a picture"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a closed pipe is another error on Windows")
+def test_a_reader_that_has_read_enough_is_no_error_and_the_picture_is_drawn(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    file = tmp_path / "graph.dot"
+    command = [sys.executable, "-m", "micrograd_plus", *README, "--draw", str(file)]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert file.exists()
 
 
 def test_a_mistake_leaves_no_file_behind(error, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .. import javascript
+from ..draw import partial_formulas
 from ..functions import chained
 from ..tape import operands, tape
 from ..value import Value
@@ -132,10 +132,8 @@ def _operand_names(node: Value, names: Any) -> list[str]:
 
 def _local(node: Value, place: int, names: Any) -> str:
     """The local derivative as a formula with " = " after it, if it says more than its number."""
-    constants = [x if partial is None else None for x, partial in operands(node)]
-    text = javascript.formulas(node.rule, constants)[place]
-    filled = text.format(*_operand_names(node, names))
-    return "" if filled == text else f"{filled} = "
+    text = partial_formulas(node, _operand_names(node, names))[place]
+    return f"{text} = " if any(c.isalpha() for c in text) else ""
 
 
 def _product(factors: list[float]) -> str:

@@ -11,7 +11,8 @@ import os
 import re
 
 from .. import javascript
-from ..draw import draw_dot, write
+from ..draw import draw_dot, numbered, write
+from ..draw.fit import width
 from ..tape import operands, tape
 from ..value import Value
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 FOLDER = os.path.dirname(__file__)
-LABEL = 67.0  # points: how wide the text of an arrow is laid out
 
 
 def explore(
@@ -58,7 +58,7 @@ def explore(
     slots = _Slots(nodes)
     look: dict[str, Any] = {"rankdir": rankdir, "groups": groups, "fold": fold, "max_nodes": max_nodes}
     try:
-        picture = draw_dot(roots, _slots=slots, **look).pipe("svg").decode()
+        picture = draw_dot(roots, number=slots, names=slots.named, **look).pipe("svg").decode()
     except ValueError as error:
         raise ValueError(str(error).replace("draw_dot:", "explore:", 1)) from None
     drawing, places = _drawing(picture, slots)
@@ -111,13 +111,13 @@ def names_of(nodes: Iterable[Value]) -> list[str]:
     >>> names_of([Value(1.0, label="x"), Value(2.0), Value(3.0, label="v1"), Value(4.0, label="x")])
     ['x', 'v2', 'v1', 'x~2']
     """
-    labels = [plain(node.label) for node in nodes]
-    taken = set(labels)
-    free = (name for i in range(1, len(labels) + len(taken) + 1) if (name := f"v{i}") not in taken)
+    nodes = list(nodes)
+    free = numbered(nodes)
+    labels = [plain(node.label) or free[node] for node in nodes]
     names: dict[str, None] = {}
     for label in labels:
-        name, count = label or next(free), 1
-        while name in names or (count > 1 and name in taken):
+        name, count = label, 1
+        while name in names or (count > 1 and name in labels):
             count += 1
             name = f"{label}~{count}"
         names[name] = None
@@ -185,10 +185,14 @@ class _Slots:
 
     def __init__(self, nodes: list[Value]) -> None:
         self.nodes, self.names = nodes, names_of(nodes)
+        self.named = dict(zip(nodes, self.names, strict=True))
         self.index = {x: i for i, x in enumerate(nodes)}
         self.places: dict[str, tuple[Any, Any]] = {}
 
-    def token(self, owner: Any, place: Any) -> str:
+    def __call__(self, constant: Any) -> str:
+        return f"{constant:.4g}"
+
+    def slot(self, owner: Any, place: Any) -> str:
         digits = f"{len(self.places):07d}"
         token = f"-{digits[0]}.{digits[1:4]}e-{digits[4:]}"
         self.places[token] = owner, place
@@ -214,7 +218,10 @@ def _drawing(picture: str, slots: _Slots) -> tuple[str, dict[str, Any]]:
             if token not in slots.places or text.get("font-weight") == "bold":
                 continue
             owner, place = slots.places.pop(token)
+            room = float(text.get("font-size", 0.0)) * width(text.text or "")
             text.text = ""
+            for key in ("textLength", "lengthAdjust"):
+                text.attrib.pop(key, None)
             if group.get("class") == "node":
                 i = slots.index[owner]
                 homes[i] = ends[0]
@@ -222,7 +229,7 @@ def _drawing(picture: str, slots: _Slots) -> tuple[str, dict[str, Any]]:
                 ElementTree.SubElement(text, "tspan", {"data-node": slots.names[i], "data-field": place})
                 continue
             text.set("text-anchor", "middle")
-            text.set("x", f"{float(text.get('x', 0.0)) + LABEL / 2:.2f}")
+            text.set("x", f"{float(text.get('x', 0.0)) + room / 2:.2f}")
             ElementTree.SubElement(text, "tspan").text = "∂ "
             user = slots.index[owner.values[0]]
             if owner.module is None:

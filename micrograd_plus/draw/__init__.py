@@ -1,0 +1,8 @@
+"""Diagrams of expressions, see diagram.py; how they become pictures, see engines.py."""
+
+from .diagram import draw_dot, numbered
+from .files import write
+from .formulas import formula, partial_formulas
+from .modules import values_in
+
+__all__ = ["draw_dot", "formula", "numbered", "partial_formulas", "values_in", "write"]

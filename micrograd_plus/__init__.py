@@ -1,7 +1,7 @@
 """Automatic differentiation on scalars, forward and reverse, by one rule per operation; small enough to read.
 
 Read it in this order: functions.py, rules.py, tape.py, value.py, transforms.py; then symbols.py, printing.py, jit.py,
-which compile, draw.py, which draws any result, explore/, which makes a page of it, and nn.py, losses.py, optim.py, which
+which compile, draw/, which draws any result, explore/, which makes a page of it, and nn.py, losses.py, optim.py, which
 make networks and train them.
 """
 

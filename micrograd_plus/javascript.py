@@ -88,7 +88,7 @@ def _function(names: list[str], results: Any, functions: dict[str, str]) -> str:
     """A function of these names; what it calls comes into `functions`, as text. LookupError if that has none."""
     outputs = results if isinstance(results, list) else [results]
     written: dict[int, str] = {}
-    lines = []
+    lines: list[str] = []
     for symbol in in_order([x for x in outputs if type(x) is Symbol]):
         name = symbol.operation
         if name in RULES and name not in TEXTS and name not in functions and f"${name}" not in functions:

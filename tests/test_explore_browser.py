@@ -25,6 +25,7 @@ from micrograd_plus.testing.strategies import expressions, networks, points
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = "--headless=new --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
 FLAGS += " --disable-sync --disable-extensions --window-size=1280,800"
+FIELDS = ("data", "grad", "tangent")
 TRIES = 5 if settings.get_current_profile_name() == "ci" else settings().max_examples
 
 
@@ -64,7 +65,8 @@ def page(chromium, tmp_path):
     assert chromium.get_log("browser") == []
     events = [json.loads(entry["message"])["message"] for entry in chromium.get_log("performance")]
     urls = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    assert urls and {url.partition("#")[0] for url in urls} <= {path.as_uri(), "about:blank"}
+    assert urls
+    assert {url.partition("#")[0] for url in urls} <= {path.as_uri(), "about:blank"}
 
 
 def readme():
@@ -80,7 +82,8 @@ def states(chromium, steps=None):
         const steps = arguments[0] ?? Array.from({ length: explore.steps + 1 }, (_, step) => step);
         return steps.map((step) => {
           explore.goto(step);
-          return Object.entries(explore.state().nodes).map(([name, n]) => [name, tell(n.data), tell(n.grad), tell(n.tangent)]);
+          const nodes = Object.entries(explore.state().nodes);
+          return nodes.map(([name, n]) => [name, tell(n.data), tell(n.grad), tell(n.tangent)]);
         });""",
         steps,
     )
@@ -122,7 +125,11 @@ class Program:
                 except (ValueError, ArithmeticError):
                     data.append(None), partials.append(None), tangent.append(None)
                     continue
-                speeds = [chained(tangent[self.index[x]], s) for (x, p), s in zip(self.pairs[i], slopes, strict=True) if p is not None]
+                speeds = [
+                    chained(tangent[self.index[x]], slope)
+                    for (x, p), slope in zip(self.pairs[i], slopes, strict=True)
+                    if p is not None
+                ]
                 data.append(value), partials.append(slopes), tangent.append(sum(speeds))
             else:
                 data.append(inputs[node.label]), partials.append([]), tangent.append(float(i == 0))
@@ -157,7 +164,12 @@ class Program:
                 return None
             for row, there, was in zip(total, self.at(moved, step), here, strict=True):
                 for k in range(3):
-                    if there[k] is not None and was[k] is not None and math.isfinite(there[k]) and math.isfinite(was[k]):
+                    if (
+                        there[k] is not None
+                        and was[k] is not None
+                        and math.isfinite(there[k])
+                        and math.isfinite(was[k])
+                    ):
                         row[k] += 2 * abs(there[k] - was[k])
         return total
 
@@ -173,11 +185,11 @@ def compare(chromium, program, inputs, steps):
             for k, (a, b) in enumerate(zip(found, wanted, strict=True)):
                 a = float(a.replace("Infinity", "inf")) if isinstance(a, str) else a
                 if a is None or b is None:
-                    assert a is b, (step, name, "data grad tangent".split()[k], a, b, inputs)
+                    assert a is b, (step, name, FIELDS[k], a, b, inputs)
                 elif a != b and not (a != a and b != b) and not math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-12):
                     tolerances = tolerances or program.tolerances(inputs, numbers, step)
                     close = tolerances is None or abs(a - b) <= tolerances[i][k]
-                    assert close, (step, name, "data grad tangent".split()[k], a, b, inputs)
+                    assert close, (step, name, FIELDS[k], a, b, inputs)
 
 
 def walk(chromium, root, moves):

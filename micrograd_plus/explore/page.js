@@ -346,7 +346,7 @@ window.addEventListener("pointermove", (event) => {
   if (!before) return;
   const [dx, dy] = [event.clientX - before.clientX, event.clientY - before.clientY];
   moved += Math.abs(dx) + Math.abs(dy);
-  if (fingers.size === 1 && moved > 4 && event.pointerType !== "touch") pan(dx, dy);
+  if (fingers.size === 1 && moved > 4) pan(dx, event.pointerType === "touch" ? 0 : dy); // a finger moves the page up and down
   if (fingers.size === 2) {
     const other = [...fingers.values()].find((finger) => finger.pointerId !== event.pointerId);
     const apart = (a) => Math.hypot(a.clientX - other.clientX, a.clientY - other.clientY);
@@ -485,11 +485,11 @@ function show() {
   remember();
 }
 
+const present = () => chosen.step <= nodes.length ? Math.max(chosen.step - 1, 0) : edges[chosen.step - nodes.length - 1].x;
 function go(step) {
-  chosen.step = Math.min(Math.max(Math.round(step), 0), steps);
+  chosen.step = Math.min(Math.max(Math.round(step) || 0, 0), steps);
   show();
-  const i = chosen.step <= nodes.length ? chosen.step - 1 : edges[chosen.step - nodes.length - 1].x;
-  if (i >= 0) follow(i);
+  follow(present());
 }
 
 let playing = null;
@@ -593,7 +593,7 @@ if (nodes.some((_, i) => !isLeaf(i) && choosing.has(ruleOf(i).name))) {
   write($("path"), "Some operations choose by the sign of a number. Those choices move with the sliders; a branch of the program itself, an if in Python, stays as it was taken.");
 }
 
-const short = (x) => Number(x.toPrecision(6)); // a field has little room
+const short = (x) => Number(x.toPrecision(5)); // a field has little room
 function showInputs(current) {
   for (const i of leaves) {
     const { slider, field, grad } = controls[i], x = chosen.inputs[i];
@@ -924,3 +924,7 @@ document.body.classList.toggle("wide", whole[2] > 2.8 * whole[3]);
 recall();
 compute();
 show();
+if (window.innerWidth < 600) { // on a phone, what can be read
+  zoom(Math.min(drawing.clientWidth / whole[2] / 0.8, 1));
+  follow(present());
+}

@@ -145,8 +145,8 @@ def _check(node: Value) -> None:
     if made != node.data and (made == made or node.data == node.data):
         names = [getattr(x, "label", repr(x)) or "·" for x, _ in operands(node)]
         raise ValueError(
-            f"explore: {node.label or node.rule.text(names)} is {node.data!r}, but its operands give {made!r} now: a number "
-            "was changed after the result had been computed (by a step of training?); compute the result again"
+            f"explore: {node.label or node.rule.text(names)} is {node.data!r}, but its operands give {made!r} now: "
+            "a number was changed after the result had been computed (by a step of training?); compute the result again"
         )
 
 
@@ -285,7 +285,7 @@ def _table(nodes: list[Value], slots: _Slots) -> tuple[dict[str, Any], str]:
     rows: list[dict[str, Any]] = []
     for node, name in zip(nodes, slots.names, strict=True):
         pairs = operands(node)
-        row = {"name": name, "data": _number(node.data)}
+        row: dict[str, Any] = {"name": name, "data": _number(node.data)}
         if not node.rule.name:
             row |= {"tangent": _number(node.tangent)} if node.tangent else {}
             row |= {"learns": True} if node in parameters else {}

@@ -62,12 +62,10 @@ def steepness(made, xs, i):
 @needs_node
 def test_every_rule_gives_in_javascript_what_it_gives_in_python():
     made = list(RULES.values())
-    points = [[tuple(xs) for xs in operands(made_.name)] for made_ in made]
-    cases = [
-        (r, n, [xs for xs in some if len(xs) == n])
-        for r, some in zip(made, points, strict=True)
-        for n in {*map(len, some)}
-    ]
+    cases = []
+    for r in made:
+        points = [tuple(xs) for xs in operands(r.name)]
+        cases += [(r, n, [xs for xs in points if len(xs) == n]) for n in {*map(len, points)}]
     printed, missing = rules([(r, n) for r, n, _ in cases], _kernels())
     assert not any(missing)
     compared = dict.fromkeys(RULES, 0)
@@ -105,11 +103,7 @@ def test_at_the_edges_javascript_refuses_what_python_refuses_and_gives_the_same_
                 continue
             assert isinstance(wanted, Exception) == isinstance(found, str), f"{r.name} at {xs}: {wanted}, {found}"
             if not isinstance(found, str):
-                same = [
-                    a == b or (a != a and b != b) or math.isclose(a, b, rel_tol=LIMIT)
-                    for a, b in zip(found, wanted, strict=True)
-                ]
-                assert all(same), f"{r.name} at {xs}: {wanted}, but in JavaScript {found}"
+                assert found == pytest.approx(wanted, rel=LIMIT, abs=0.0, nan_ok=True), f"{r.name} at {xs}"
 
 
 @needs_node
@@ -134,9 +128,9 @@ def own_rules():
     def new(x):
         return new(x), 2.0 * x
 
-    @rule("{x} * 2.0", "Twice x: branching(2.0) is 4.0")
+    @rule("{x} * 2.0", "Twice x, with a wrong slope below 0: branching(2.0) is 4.0")
     def branching(x):
-        return branching(x), 2.0 if x > 0.0 else 2.0
+        return branching(x), 2.0 if x > 0.0 else 1.0
 
     functions.hidden = lift("hidden", lambda x: x)
 

@@ -17,7 +17,7 @@ from micrograd_plus.testing import strategies
 
 ROOT = Path(__file__).parent.parent
 HOUSE = ["functions", "rules", "tape", "value", "transforms"]
-HOUSE += ["symbols", "printing", "matrices", "arrays", "instructions", "interpreter", "jit"]
+HOUSE += ["symbols", "printing", "javascript", "matrices", "arrays", "instructions", "interpreter", "jit"]
 HOUSE += ["draw", "explore", "nn", "losses", "optim", "testing", "__main__"]
 TESTING = ["differences", "checks", "strategies"]
 FILES = sorted((ROOT / "micrograd_plus").rglob("*.py"))

@@ -81,9 +81,7 @@ def draw_dot(
     from .engines import ENGINES
     from .picture import Digraph
 
-    roots = _roots(root)
-    if not roots:
-        _refuse(root)
+    roots = roots_of(root)
     if rankdir not in ("LR", "TB", "RL", "BT"):
         raise ValueError(f"draw_dot: rankdir must be LR, TB, RL or BT, got {rankdir!r}")
     if scale not in ("linear", "log"):
@@ -187,8 +185,16 @@ def numbered(nodes: Iterable[Value], taken: Iterable[str] = ()) -> dict[Value, s
     return {x: next(free) for x in nodes if not x.label}
 
 
+def roots_of(root: Any) -> list[Value]:
+    """The Values in a structure of lists, tuples, sets, dicts, arrays and generators; TypeError for none, or another.
+
+    >>> [x.data for x in roots_of([Value(1.0), (Value(2.0),)])]
+    [1.0, 2.0]
+    """
+    return _roots(root) or _refuse(root)
+
+
 def _roots(root: Any) -> list[Value]:
-    """The Values in a structure of lists, tuples, sets, dicts, arrays and generators; TypeError if there is another."""
     if isinstance(root, Value):
         return [root]
     if isinstance(root, str | bytes | type) or not hasattr(root, "__iter__"):

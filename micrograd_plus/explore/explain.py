@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from .. import javascript
 from ..draw import partial_formulas
 from ..functions import chained
 from ..tape import operands, tape
@@ -57,7 +58,7 @@ def explain(w: Value, y: Value, *, format: str = "text") -> Explanation:
     if format not in ("text", "latex"):
         raise ValueError(f"explain: format must be text or latex, got {format!r}")
     nodes = tape(y)
-    if w not in nodes:
+    if all(node is not w for node in nodes):
         raise ValueError(f"explain: {y!r} was not made of {w!r}")
     names = dict(zip(nodes, names_of(nodes), strict=True))
     grads = dict.fromkeys(nodes, 0.0) | {y: 1.0}
@@ -132,7 +133,9 @@ def _operand_names(node: Value, names: Any) -> list[str]:
 
 def _local(node: Value, place: int, names: Any) -> str:
     """The local derivative as a formula with " = " after it, if it says more than its number."""
-    text = partial_formulas(node, _operand_names(node, names))[place]
+    texts = _operand_names(node, names)
+    constants = [x if partial is None else None for x, partial in operands(node)]
+    text = javascript.formulas(node.rule, constants)[place].format(*texts) or partial_formulas(node, texts)[place]
     return f"{text} = " if any(c.isalpha() for c in text) else ""
 
 

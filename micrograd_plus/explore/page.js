@@ -120,7 +120,7 @@ const minus = (text) => text.replaceAll("-", "−");
 const number = (x, count) => x === null || x === undefined ? "?" : minus(digits(x, count));
 const factor = (x) => number(x).startsWith("−") ? `(${number(x)})` : number(x);
 const grouped = (text) => /[ −]/.test(text.replace(/\([^()]*\)|\[[^[\]]*\]/g, "")) ? `(${text})` : text;
-const dotted = (name) => `${name[0]}\u0307${name.slice(1)}`;
+const dotted = (name) => `${name[0]}\u0307${name.slice(1)}`.normalize("NFC");
 const target = () => chosen.of === "sum" ? "Σ" : names[chosen.of];
 const gradient = (i) => `∂${target()}/∂${names[i]}`;
 const cut = (text) => text.length > 160 ? `${text.slice(0, 150)} …` : text;
@@ -181,8 +181,19 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+// What is the same already is not touched: the browser would style it anew.
 function write(target, text) {
   if (target.textContent !== text) target.textContent = text;
+}
+function put(target, attribute, value) {
+  if (target.getAttribute(attribute) !== value) target.setAttribute(attribute, value);
+}
+
+const lit = new Map(); // by class, what has it
+function light(name, ...targets) {
+  for (const target of lit.get(name) ?? []) target.classList.remove(name);
+  lit.set(name, targets.filter(Boolean));
+  for (const target of lit.get(name)) target.classList.add(name);
 }
 
 // The drawing ---------------------------------------------------------------------------------------------------------
@@ -239,16 +250,10 @@ for (const polygon of drawing.querySelectorAll("g.graph > polygon")) polygon.cla
 // What a box was made of, and what uses it, stands out; all else steps back.
 function mark(box) {
   drawing.classList.toggle("marking", box !== null);
-  for (const group of drawing.querySelectorAll(".made-of, .used-by, .marked")) group.classList.remove("made-of", "used-by", "marked");
-  if (box === null) return;
-  boxes.get(box).classList.add("marked");
-  for (const { group, from, to } of links) {
-    if (from !== box && to !== box) continue;
-    group.classList.add(to === box ? "made-of" : "used-by");
-    const other = boxes.get(to === box ? from : to);
-    if (other) other.classList.add(to === box ? "made-of" : "used-by");
-    else group.classList.add("made-of");
-  }
+  const into = links.filter(({ to }) => to === box), out = links.filter(({ from }) => from === box);
+  light("marked", boxes.get(box));
+  light("made-of", ...into.flatMap(({ group, from }) => [group, boxes.get(from)]));
+  light("used-by", ...out.flatMap(({ group, to }) => [group, boxes.get(to)]));
 }
 
 // The derivative of a folded module's result with respect to what it was given.
@@ -276,14 +281,14 @@ function paint(view) {
     if (!cell.data) continue;
     write(cell.data, digits(view.data[i]) || (i < chosen.step && now.errors[i] ? "error" : ""));
     write(cell.tangent, digits(view.tangent[i]));
-    const verdict = chosen.check && view.grad[i] !== null && differences.has(i) ? differences.get(i).agrees ? " ✓" : " ✗" : "";
+    const verdict = chosen.check && view.grad[i] !== null && differences.has(i) ? differences.get(i).agrees ? "✓" : "✗" : "";
     write(cell.grad, digits(view.grad[i]));
-    cell.grad.parentNode.dataset.verdict = verdict.trim();
+    put(cell.grad.parentNode, "data-verdict", verdict);
     const tint = tints[i], g = view.grad[i];
     if (tint) {
       const share = g === null || !g ? 0 : !Number.isFinite(g) ? 1 : Math.sqrt(Math.abs(g) / largest);
-      tint.setAttribute("class", `tint ${g > 0 ? "above" : g < 0 ? "below" : "none"}`);
-      tint.setAttribute("fill-opacity", g !== g ? 0.5 : share.toFixed(3));
+      put(tint, "class", `tint ${g > 0 ? "above" : g < 0 ? "below" : "none"}`);
+      put(tint, "fill-opacity", g !== g ? "0.5" : share.toFixed(3));
       boxes.get(table.homes[i]).classList.toggle("error", i < chosen.step && Boolean(now.errors[i]));
     }
   }
@@ -299,18 +304,16 @@ function paint(view) {
     write(cell, digits(slope));
     cell.parentNode.classList.toggle("blank", slope === null);
   }
-  for (const group of drawing.querySelectorAll(".now, .near")) group.classList.remove("now", "near");
-  const light = (i, name) => boxes.get(table.homes[i])?.classList.add(name);
-  const step = chosen.step - 1;
-  if (step >= 0 && step < nodes.length) {
-    for (const x of nodes[step].of ?? []) if (!constant(x)) light(x, "near");
-    light(step, "now");
-    for (const { group, to } of links) if (to === table.homes[step]) group.classList.add("near");
-  } else if (step >= nodes.length) {
+  const step = chosen.step - 1, boxOf = (i) => boxes.get(table.homes[i]);
+  if (step < 0) { light("now"); light("near"); }
+  else if (step < nodes.length) {
+    const into = links.filter(({ to }) => to === table.homes[step]).map(({ group }) => group);
+    light("near", ...into, ...(nodes[step].of ?? []).filter((x) => !constant(x)).map(boxOf));
+    light("now", boxOf(step));
+  } else {
     const { user, x } = edges[step - nodes.length];
-    light(user, "near");
-    light(x, "now");
-    labels[step - nodes.length]?.closest("g").classList.add("now");
+    light("near", boxOf(user));
+    light("now", boxOf(x), labels[step - nodes.length]?.closest("g"));
   }
 }
 
@@ -740,8 +743,7 @@ const link = (i) => element("button", { class: "link", title: `Show the card of 
 function showCard(current) {
   if (card === null) return;
   const i = card, leaf = isLeaf(i), hidden = chosen.practice && chosen.step < steps;
-  for (const group of drawing.querySelectorAll(".chosen")) group.classList.remove("chosen");
-  boxes.get(table.homes[i])?.classList.add("chosen");
+  light("chosen", boxes.get(table.homes[i]));
   write($("card-head"), names[i]);
   const parts = [];
   const kind = leaf ? nodes[i].learns ? "A parameter" : "An input" : `= ${cut(written(i))}`;

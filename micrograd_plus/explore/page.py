@@ -12,20 +12,21 @@ import re
 
 from .. import javascript
 from ..draw import draw_dot, numbered, write
-from ..draw.fit import width
+from ..draw.diagram import roots_of
 from ..tape import operands, tape
 from ..value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from typing import Any
 
 FOLDER = os.path.dirname(__file__)
+DROPPED = ("{http://www.w3.org/XML/1998/namespace}space", "fill", "font-family", "font-size", "id", "style")
 
 
 def explore(
-    root: Value | Sequence[Value],
+    root: Value | Iterable[Any],
     *,
     title: str = "",
     rankdir: str = "LR",
@@ -33,7 +34,7 @@ def explore(
     fold: str | Iterable[str] | bool = (),
     max_nodes: Any = 2000,
 ) -> Page:
-    """The page of the expression that led to `root`, or to the Values in the list `root`.
+    """The page of the expression that led to `root`, or to the Values in a list or an array.
 
     In a notebook it shows itself; `.save("page.html")` writes it, and `.show()` opens it in the browser. Without a
     `title` it is called by its formula; `rankdir`, `groups`, `fold` and `max_nodes` are those of `draw_dot`. TypeError
@@ -44,10 +45,11 @@ def explore(
     >>> explore(x * x + x).names
     ['x', 'v1', 'v2']
     """
-    roots: Any = list(root) if isinstance(root, list | tuple) else [root]
-    for x in roots or [root]:
-        if not isinstance(x, Value):
-            raise TypeError(f"explore: expected a Value or a list of Values, got {x!r} ({type(x).__name__})")
+    try:
+        roots = roots_of(root)
+    except TypeError as error:
+        raise TypeError(str(error).replace("draw_dot:", "explore:", 1)) from None
+    for x in roots:
         if x.level or type(x.data) is not float:
             raise TypeError(
                 f"explore: {x!r} is a number inside a transform or a program; explore what is computed outside of it"
@@ -160,7 +162,8 @@ def _formula(roots: list[Value], nodes: list[Value], names: list[str]) -> str:
             parts.append(f"({part})" if " " in part and "(" not in node.rule.notation else part)
         text = node.rule.text(parts) if node.rule.name else name
         texts[node] = _tidy(text) if len(text) <= 60 else name
-    results = [names[nodes.index(x)] for x in roots]
+    named = dict(zip(nodes, names, strict=True))
+    results = [named[x] for x in roots]
     if len(roots) == 1 and texts[roots[0]] != results[0]:
         return f"{roots[0].label} = {texts[roots[0]]}" if roots[0].label else texts[roots[0]]
     shown = ", ".join(results[:8]) + ", ..." * (len(results) > 8)
@@ -203,6 +206,8 @@ def _drawing(picture: str, slots: _Slots) -> tuple[str, dict[str, Any]]:
     """The SVG with an element for each number; and which box each Value is in, what the arrows into modules join."""
     from xml.etree import ElementTree
 
+    from ..draw.fit import width
+
     tree = ElementTree.fromstring(re.sub("<!DOCTYPE[^>]*>", "", picture))
     for element in tree.iter():
         element.tag = element.tag.rpartition("}")[2]
@@ -240,10 +245,12 @@ def _drawing(picture: str, slots: _Slots) -> tuple[str, dict[str, Any]]:
     for element in tree.iter():
         for title in element.findall("title"):
             element.remove(title)
-        for key in ("{http://www.w3.org/XML/1998/namespace}space", "font-family", "style", "id"):
-            element.attrib.pop(key, None)
-        if element.get("text-anchor") == "start":
-            del element.attrib["text-anchor"]
+        small = element.get("font-size") == "11.00"
+        for key, value in list(element.attrib.items()):  # the rest is in page.css
+            if key in DROPPED or value in ("start", "13.00", "10.00") or (key == "stroke" and value != "none"):
+                del element.attrib[key]
+        if small:
+            element.attrib = {"class": "small"} | {key: element.attrib[key] for key in ("x", "y", "text-anchor") if key in element.attrib}
         if element.tag == "text" and element.text:
             element.text = element.text.replace(" ", "\xa0")  # which HTML keeps
     tree.attrib = {"viewBox": tree.get("viewBox", ""), "role": "group", "aria-label": "The graph"}

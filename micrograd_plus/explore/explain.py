@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from .. import javascript
 from ..draw import partial_formulas
 from ..functions import chained
 from ..tape import operands, tape
@@ -133,6 +132,8 @@ def _operand_names(node: Value, names: Any) -> list[str]:
 
 def _local(node: Value, place: int, names: Any) -> str:
     """The local derivative as a formula with " = " after it, if it says more than its number."""
+    from .. import javascript
+
     texts = _operand_names(node, names)
     constants = [x if partial is None else None for x, partial in operands(node)]
     text = javascript.formulas(node.rule, constants)[place].format(*texts) or partial_formulas(node, texts)[place]

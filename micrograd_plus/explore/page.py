@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 
-from .. import javascript
 from ..draw import draw_dot, numbered, write
 from ..draw.diagram import roots_of
 from ..tape import operands, tape
@@ -286,6 +285,8 @@ def _page(title: str, drawing: str, nodes: list[Value], roots: list[Value], slot
 
 def _table(nodes: list[Value], slots: _Slots) -> tuple[dict[str, Any], str]:
     """The tape as page.js reads it, and the rules that occur in it, as JavaScript."""
+    from .. import javascript
+
     parameters = {x for node in nodes for module, _ in node.rule.calls for x in module.parameters()}
     used: dict[Any, tuple[int, Any, int]] = {}
     forms: dict[Any, tuple[int, dict[str, Any]]] = {}

@@ -21,7 +21,7 @@ here is what runs. Where a rule chooses by the sign of its operands, the table s
 Functions are called as `mg.sin(x)`, methods as `x.sin()`; NumPy's name is given where it is another one, so that
 `np.arcsin` works on arrays of Values. `mean` and `where(condition, x, y)` are made of these. The derivatives use some
 operations that are seldom needed otherwise: `reciprocal(x)` is 1 / x, infinite at 0; `gaussian(x, y)` is exp(y · x²);
-`ndtr(x)` is the area under the normal distribution up to x; `step(x)` is 1 where x > 0, else 0; `chained(x, y)`
+`ndtr(x)` is the area under the normal distribution up to x; `step(x)` is 1 where x > 0, else 0; `times(x, y)`
 is x · y, but 0 if either is 0, also against infinity.
 
 | operation | value | ∂/∂x | ∂/∂y | NumPy |

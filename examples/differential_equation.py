@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from tqdm import trange
 
 from micrograd_plus import jvp, mean
-from micrograd_plus.nn import MLP
-from micrograd_plus.optim import Adam
+from micrograd_plus.nn import MLP, Adam
 
 STEPS, RATE, SEED = 2000, 0.1, 1
 POINTS = [2.0 * i / 15 for i in range(16)]  # where the equation is asked for

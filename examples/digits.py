@@ -13,9 +13,7 @@ from sklearn.datasets import load_digits  # .venv/bin/pip install -e ".[examples
 from sklearn.model_selection import train_test_split
 
 from micrograd_plus import jit, softmax
-from micrograd_plus.losses import cross_entropy
-from micrograd_plus.nn import MLP
-from micrograd_plus.optim import Adam, fit
+from micrograd_plus.nn import MLP, Adam, cross_entropy, fit
 
 EPOCHS, BATCH, RATE, SEED = 20, 32, 0.005, 0
 PICTURE, ROWS, COLUMNS = "digits.svg", 3, 4

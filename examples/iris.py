@@ -13,9 +13,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from micrograd_plus import Value, draw_dot, softmax
-from micrograd_plus.losses import cross_entropy
-from micrograd_plus.nn import MLP
-from micrograd_plus.optim import Adam, fit
+from micrograd_plus.nn import MLP, Adam, cross_entropy, fit
 
 EPOCHS, BATCH, RATE, SEED = 40, 10, 0.02, 0
 PICTURE, NEURON = "iris.svg", "iris-neuron.svg"

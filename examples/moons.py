@@ -12,9 +12,7 @@ from matplotlib.figure import Figure
 from sklearn.datasets import make_moons  # .venv/bin/pip install -e ".[examples]"
 
 from micrograd_plus import sigmoid
-from micrograd_plus.losses import binary_cross_entropy
-from micrograd_plus.nn import MLP
-from micrograd_plus.optim import Adam, fit
+from micrograd_plus.nn import MLP, Adam, binary_cross_entropy, fit
 
 EPOCHS, BATCH, RATE, SEED = 60, 20, 0.01, 1
 PICTURE = "moons.svg"

@@ -20,9 +20,7 @@ from matplotlib.figure import Figure
 from numpy import array
 
 from micrograd_plus import Value, jit, softmax, sqrt, value_and_grad, where
-from micrograd_plus.losses import cross_entropy
-from micrograd_plus.nn import MLP, Layer, Module
-from micrograd_plus.optim import Adam
+from micrograd_plus.nn import MLP, Adam, Layer, Module, cross_entropy
 
 NAMES = Path(__file__).with_name("names.txt").read_text(encoding="utf-8").split()
 LETTERS = ".abcdefghijklmnopqrstuvwxyz"  # the point stands before a name, and behind it

@@ -12,8 +12,7 @@ from matplotlib import rc_context  # is it missing? .venv/bin/pip install -e ".[
 from matplotlib.figure import Figure
 
 from micrograd_plus import Value, draw_dot
-from micrograd_plus.losses import mse
-from micrograd_plus.nn import MLP, Neuron, glorot, gradient_report, he
+from micrograd_plus.nn import MLP, Neuron, glorot, gradient_report, he, mse
 
 LAYERS, WIDTH, SAMPLES, SEED = 12, 16, 8, 1
 PICTURE, CHAIN = "vanishing_gradients.svg", "vanishing_chain.svg"

@@ -1,18 +1,24 @@
 """Automatic differentiation on scalars, forward and reverse, by one rule per operation; small enough to read.
 
-Read it in this order: functions.py, rules.py, tape.py, value.py, transforms.py; then symbols.py, printing.py, jit.py,
-which compile, draw/, which draws any result, explore/, which makes a page of it, and nn.py, losses.py, optim.py, which
-make networks and train them.
+Read it in this order: value.py, rules.py, tape.py, transforms.py, functions.py. The rest is there to be used: draw
+draws any result, explore makes a page of it, jit compiles, nn makes networks and trains them, testing checks gradients.
 """
 
 import builtins
+import os
 
+from .value import Value
+
+if not os.environ.get("MICROGRAD_PLUS_PLAIN"):
+    from .machinery import fast
+
+    fast.install()
+from .batch import vmap
 from .draw import draw_dot
 from .explore import explain, explore
 from .jit import jit
 from .rules import FUNCTIONS
 from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # what a type checker cannot see: sin, exp, relu, ... take floats to floats, and Values to Values
@@ -35,5 +41,5 @@ globals().update(FUNCTIONS)  # a function for every rule
 
 __version__ = "0.1.0"
 __all__ = ["Value", "derivative", "draw_dot", "explain", "explore", "grad", "hessian", "hvp", "jacobian", "jit", "jvp"]
-__all__ += ["value_and_grad", "vjp"]
+__all__ += ["value_and_grad", "vjp", "vmap"]
 __all__ += [name for name in FUNCTIONS if not hasattr(builtins, name)]  # `import *` leaves abs, pow and sum alone

@@ -1,136 +1,22 @@
-"""The page of calculus: one rule per operation.
+"""The page of calculus: one rule per operation, which gives its value and its partial derivatives.
 
-A rule takes the operands' numbers and returns the operation's value and its partial derivatives, one per operand:
+A rule is written over numbers of any kind. Over floats it gives a value and its slopes; over Values, whose own rules
+then run, the second derivatives, the third, and so on. The template says how the operation is written in a program.
 
-    @rule("{x} * {y}", "The product x * y: mul(2.0, 3.0) is 6.0")
-    def mul(x, y):
-        return x * y, y, x          # the value, ∂/∂x, ∂/∂y
-
-That is all the library knows of an operation. Forward mode pushes tangents along the partial derivatives, reverse
-mode pulls gradients back along them; and because a rule is written over numbers of any kind, it also runs on Values,
-and so gives the second derivative, the third, and so on. The template says how the operation is written in a program.
-
-Inside its own rule, as everywhere else, the name of an operation is the function that gives its value: in
+Inside a rule, as everywhere else, the name of an operation is the function that gives its value: in
 `def sin(x): return sin(x), cos(x)` the inner `sin` is what `rule` has put in the place of this function.
 
 A rule does not branch with `if` on its operands, it chooses with `where`: a recorded program then stays right for
 other inputs. Where the value exists but the slope does not, the slope is a choice; docs/accuracy.md lists them.
 """
 
-from __future__ import annotations
-
 import math
 from math import inf, nan, pi
 
-from . import functions
-from .functions import KERNELS, lift, where
+from .functions import where
+from .machinery.operations import FUNCTIONS, RULES, Rule, rule
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    from .functions import Function
-
-
-class Rule:
-    """An operation: its name, its template, and `partials`, from the operands' numbers to the value and the slopes.
-
-    `notation` is how people write it, `numpy` what NumPy calls it; it takes so many `sequences` of numbers, 0 if it
-    takes one number or two. What only some Values have is kept with their rule, so that the others need no room for it:
-    a `label`, and the `calls` of modules of a network whose result a Value is.
-
-    >>> RULES["dot"].sequences, RULES["sin"].sequences
-    (2, 0)
-    """
-
-    __slots__ = ("calls", "label", "name", "notation", "numpy", "partials", "sequences", "template")
-
-    def __init__(self, name: str, template: str, partials: Function, *, numpy: str = "", notation: str = "") -> None:
-        self.name, self.template, self.partials = name, template, partials
-        self.numpy, self.notation = numpy, notation or template
-        self.sequences = template.count("[{x}]") + template.count("[{y}]")
-        self.label = ""
-        self.calls: tuple[Any, ...] = ()
-
-    def marked(self, label: str, calls: tuple[Any, ...]) -> Rule:
-        """The same rule, for a Value of that label that is the result of these calls, the innermost one first."""
-        rule = object.__new__(Rule)
-        rule.name, rule.template, rule.partials = self.name, self.template, self.partials
-        rule.notation, rule.numpy, rule.sequences = self.notation, self.numpy, self.sequences
-        rule.label, rule.calls = label, calls
-        return rule
-
-    def text(self, operands: list[str]) -> str:
-        """The operation as people write it, with these texts as its operands.
-
-        >>> RULES["mul"].text(["w", "-2"]), RULES["silu"].text(["x"]), RULES["dot"].text(["a", "b", "c", "d"])
-        ('w * (-2)', 'silu(x)', 'dot([a, b], [c, d])')
-        """
-        if "(" not in self.notation:
-            return _fill(self.notation, [f"({text})" if text.startswith("-") else text for text in operands])
-        if f"{self.name}(" not in self.notation:  # a formula of other operations
-            return f"{self.name}({', '.join(operands)})"
-        return self.program(operands)
-
-    def symbol(self) -> str:
-        """The operation's sign, or its name if it has none.
-
-        >>> RULES["mul"].symbol(), RULES["pow"].symbol(), RULES["sin"].symbol()
-        ('*', '**', 'sin')
-        """
-        return self.name if "(" in self.notation else _fill(self.notation, ["", ""]).strip()
-
-    def program(self, operands: list[str]) -> str:
-        """The operation as a program computes it, in the syntax that Python and JavaScript share.
-
-        >>> RULES["silu"].program(["x"])
-        'x * sigmoid(x)'
-        """
-        if self.sequences:
-            n = len(operands) // self.sequences  # all operands, or half of them and half
-            operands = [", ".join(operands[:n]), ", ".join(operands[n:])]
-        return _fill(self.template, operands)
-
-
-def _fill(template: str, operands: list[str]) -> str:
-    return template.format(x=operands[0], y=operands[-1]) if operands else template
-
-
-RULES: dict[str, Rule] = {}
-FUNCTIONS: dict[str, Function] = {"where": where, "mean": functions.mean}  # what `import micrograd_plus as mg` offers
-
-
-def rule(template: str, doc: str, numpy: str = "", notation: str = "") -> Callable[[Function], Function]:
-    """Register the decorated function as the rule of the operation of its name; return that operation's function.
-
-    `doc` is a sentence and an example, "The sine of x radians: sin(0.0) is 0.0", of which the function's docstring and
-    doctest are made; `numpy` is the operation's name in NumPy, and `notation` how people write it, if these are others.
-    ValueError if neither functions.py nor the template says what the operation is over floats.
-    """
-
-    def register(partials: Function) -> Function:
-        name = partials.__name__
-        made = Rule(name, template, partials, numpy=numpy, notation=notation)
-        function: Function | None = getattr(functions, name, None)
-        if function is None:  # made of other operations: its template is its value
-            if f"{name}(" in template:
-                raise ValueError(f"{name} stands in its own template: functions.py must say what it is over floats")
-            parameters = ["x", "y"] if "{y}" in template else ["x"]
-            value = f"lambda {', '.join(parameters)}: {made.program(parameters)}"
-            over_floats, over_complex = eval(value, dict(KERNELS)), eval(value, FUNCTIONS | {"__builtins__": {}})
-            default = partials.__defaults__
-            pack = (lambda x, y=default[0]: (x, y)) if default else None
-            function = lift(name, over_floats, over_complex, arity=len(parameters), pack=pack)
-        text, _, example = doc.rpartition(": ")
-        call, _, result = example.partition(" is ")
-        function.__doc__ = f"{text}.\n\n    >>> {call}\n    {result}\n    "
-        function.__module__ = __name__
-        RULES[name], FUNCTIONS[name] = made, function
-        return function
-
-    return register
-
+__all__ = ["FUNCTIONS", "RULES", "Rule", "rule"]
 
 # fmt: off
 
@@ -168,8 +54,8 @@ def abs(x): return abs(x), sign(x)
 def reciprocal(x):
     inverse = reciprocal(x)
     return inverse, -inverse * inverse
-@rule("chained({x}, {y})", "The product x * y, 0 if either is 0, even against infinity: chained(0.0, 1e999) is 0.0")
-def chained(x, y): return chained(x, y), y, x
+@rule("times({x}, {y})", "The product x * y, 0 if either is 0, even against infinity: times(0.0, 1e999) is 0.0")
+def times(x, y): return times(x, y), y, x
 # Jumps and kinks ------------------------------------------------------------------------------------------------------
 @rule("sign({x})", "The sign of x, -1, 0 or 1: sign(-2.0) is -1.0")
 def sign(x): return sign(x), 0.0
@@ -191,13 +77,13 @@ def exp(x):
     power = exp(x)
     return power, power
 @rule("expm1({x})", "The exponential less one, e**x - 1, with all its digits near 0: expm1(1e-20) is 1e-20")
-def expm1(x): return expm1(x), exp(x)
+def expm1(x): return expm1(x), exp(x)                                # not expm1(x) + 1, which is 0 at -50
 @rule("log({x})", "The natural logarithm of x > 0: log(1.0) is 0.0")
 def log(x): return log(x), reciprocal(x)
 @rule("log1p({x})", "The logarithm of 1 + x > 0, with all its digits near 0: log1p(1e-20) is 1e-20")
 def log1p(x): return log1p(x), reciprocal(1.0 + x)
 @rule("log2({x})", "The logarithm of x > 0 to the base 2: log2(8.0) is 3.0")
-def log2(x): return log2(x), reciprocal(x) / math.log(2.0)
+def log2(x): return log2(x), reciprocal(x) / math.log(2.0)           # 1 / (x log 2)
 @rule("log10({x})", "The logarithm of x > 0 to the base 10: log10(100.0) is 2.0")
 def log10(x): return log10(x), reciprocal(x) / math.log(10.0)
 @rule("sqrt({x})", "The square root of x >= 0, its slope infinite at 0: sqrt(9.0) is 3.0")
@@ -218,16 +104,16 @@ def tan(x):
     slope = tan(x)
     return slope, 1.0 + slope * slope
 @rule("asin({x})", "The angle whose sine is x, in [-π/2, π/2]: asin(0.0) is 0.0", numpy="arcsin")
-def asin(x): return asin(x), reciprocal(sqrt((1.0 - x) * (1.0 + x)))
+def asin(x): return asin(x), reciprocal(sqrt((1.0 - x) * (1.0 + x)))  # 1 / √(1 - x²), with all digits near 1
 @rule("acos({x})", "The angle whose cosine is x, in [0, π]: acos(1.0) is 0.0", numpy="arccos")
-def acos(x): return acos(x), -reciprocal(sqrt((1.0 - x) * (1.0 + x)))
+def acos(x): return acos(x), -reciprocal(sqrt((1.0 - x) * (1.0 + x)))  # -1 / √(1 - x²)
 @rule("atan({x})", "The angle whose tangent is x, in (-π/2, π/2): atan(0.0) is 0.0", numpy="arctan")
 def atan(x): return atan(x), reciprocal(1.0 + x * x)
 @rule("atan2({x}, {y})", "The angle of the point (y, x), slopes 0 at (0, 0): atan2(0.0, 1.0) is 0.0", numpy="arctan2")
 def atan2(x, y):
     length = hypot(x, y)
     radius = where(length == 0.0, inf, length)
-    return atan2(x, y), y / radius / radius, -x / radius / radius
+    return atan2(x, y), y / radius / radius, -x / radius / radius    # y / (x² + y²), without overflow
 @rule("hypot({x}, {y})", "The length of the vector (x, y), slopes 0 at (0, 0): hypot(3.0, 4.0) is 5.0")
 def hypot(x, y):
     length = hypot(x, y)
@@ -241,18 +127,18 @@ def cosh(x): return cosh(x), sinh(x)
 @rule("tanh({x})", "The hyperbolic tangent of x: tanh(0.0) is 0.0")
 def tanh(x):
     less = sigmoid(where(x > 0.0, -2.0 * x, 2.0 * x))
-    return tanh(x), 4.0 * (less - less * less)
+    return tanh(x), 4.0 * (less - less * less)                       # 1 - tanh², without losing digits
 @rule("asinh({x})", "The number whose hyperbolic sine is x: asinh(0.0) is 0.0", numpy="arcsinh")
-def asinh(x): return asinh(x), reciprocal(hypot(1.0, x))
+def asinh(x): return asinh(x), reciprocal(hypot(1.0, x))             # 1 / √(x² + 1), without overflow
 @rule("acosh({x})", "The number from 0 up whose hyperbolic cosine is x >= 1: acosh(1.0) is 0.0", numpy="arccosh")
-def acosh(x): return acosh(x), reciprocal(sqrt(x - 1.0) * sqrt(x + 1.0))
+def acosh(x): return acosh(x), reciprocal(sqrt(x - 1.0) * sqrt(x + 1.0))  # 1 / √(x² - 1), without overflow
 @rule("atanh({x})", "The number whose hyperbolic tangent is x, -1 < x < 1: atanh(0.0) is 0.0", numpy="arctanh")
-def atanh(x): return atanh(x), reciprocal((1.0 - x) * (1.0 + x))
+def atanh(x): return atanh(x), reciprocal((1.0 - x) * (1.0 + x))     # 1 / (1 - x²), with all digits near 1
 # The bell curve -------------------------------------------------------------------------------------------------------
 @rule("gaussian({x}, {y})", "The bell exp(y * x**2): gaussian(0.0, -0.5) is 1.0")
 def gaussian(x, y):
     bell = gaussian(x, y)
-    return bell, 2.0 * chained(y * x, bell), chained(x * x, bell)
+    return bell, 2.0 * times(y * x, bell), times(x * x, bell)
 @rule("ndtr({x})", "The area under the normal distribution up to x: ndtr(0.0) is 0.5")
 def ndtr(x): return ndtr(x), gaussian(x, -0.5) / math.sqrt(2.0 * pi)
 @rule("erf({x})", "The error function: erf(0.0) is 0.0")
@@ -278,7 +164,7 @@ def sigmoid(x):
 @rule("{x} * sigmoid({x})", "The sigmoid linear unit, x * sigmoid(x): silu(0.0) is 0.0")
 def silu(x):
     rise = sigmoid(x)
-    return silu(x), rise * (1.0 + x * sigmoid(-x))
+    return silu(x), rise * (1.0 + x * sigmoid(-x))                   # σ + x σ (1 - σ)
 @rule("maximum({x}, 0.0) + log1p(exp(minimum(-{x}, {x})))", "Soft rectifier, log(1 + e**x): softplus(-1000.0) is 0.0")
 def softplus(x): return softplus(x), sigmoid(x)
 # Sequences ------------------------------------------------------------------------------------------------------------

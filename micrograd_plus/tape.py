@@ -1,4 +1,4 @@
-"""A graph as a sequence, in which everything stands after what it was made from, and the backward sweep over it.
+"""The order of a graph: a sequence in which everything stands after what it was made from.
 
 Nothing is recorded while a program runs except by the Values themselves: each holds its operands and its partial
 derivatives. The tape is made afterwards, by walking from a result back to its inputs; what nobody holds is freed.
@@ -6,15 +6,11 @@ derivatives. The tape is made afterwards, by walking from a result back to its i
 
 from __future__ import annotations
 
-from .functions import chained
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from .value import Value
-
-ZERO = 0.0  # this very object stands for "no gradient arrived" and "no tangent": it is tested with `is`
 
 
 def operands(node: Value) -> list[tuple[Any, Any]]:
@@ -24,10 +20,20 @@ def operands(node: Value) -> list[tuple[Any, Any]]:
     >>> operands(Value(3.0, label="x") * 2.0)
     [(Value(data=3.0, grad=0.0, label='x'), 2.0), (2.0, None)]
     """
-    if type(node.x) is tuple:  # more than two operands: x holds them all, and y their partials
-        return list(zip(node.x, node.y, strict=True))
-    pairs = [(node.x, node.dx), (node.y, node.dy)]
+    if type(node.left) is tuple:  # of an operation over a sequence: all operands, and in `right` all partials
+        return list(zip(node.left, node.right, strict=True))
+    pairs = [(node.left, node.d_left), (node.right, node.d_right)]
     return [pair for pair in pairs if pair[0] is not None]
+
+
+def parents(node: Value) -> list[tuple[Value, Any]]:
+    """The operands of `node` that are no constants, each with the partial derivative.
+
+    >>> from micrograd_plus import Value
+    >>> parents(Value(3.0, label="x") * 2.0)
+    [(Value(data=3.0, grad=0.0, label='x'), 2.0)]
+    """
+    return [pair for pair in operands(node) if pair[1] is not None]
 
 
 def tape(*roots: Value) -> list[Value]:
@@ -41,71 +47,11 @@ def tape(*roots: Value) -> list[Value]:
     order: list[Value] = []
     seen: set[Value] = set()
     stack: list[Any] = list(reversed(roots))
-    while stack:
+    while stack:  # not by recursion: a graph may be a million operations deep
         node = stack.pop()
         if node is None:  # all operands of the node below are on the tape
             order.append(stack.pop())
         elif node not in seen:
             seen.add(node)
-            stack += (node, None)
-            stack += [x for x, partial in reversed(operands(node)) if partial is not None]
+            stack += (node, None, *[x for x, _ in reversed(parents(node))])
     return order
-
-
-def sweep(roots: list[tuple[Value, Any]]) -> None:
-    """Reverse mode: pull the gradients given with `roots` back through the graph, down to its leaves.
-
-    With care for zeros, for constants, and for numbers that are Values, it is
-
-        for node in reversed(tape(root)):
-            for operand, partial in operands(node):
-                operand.grad += node.grad * partial
-
-    Gradients add up in the leaves; those of the nodes between start from zero. Along a path on which a partial is zero
-    nothing is passed on: what has no influence cannot make 0 · ∞ = nan.
-    """
-    mark = float("0")  # a new object: a node's fresh gradient, and by its identity the sign that it has been visited
-    order: list[Any] = []
-    stack: list[Any] = [root for root, _ in roots if root.x is not None]
-    while stack:
-        node = stack.pop()
-        if node is None:  # all operands of the node below are in order
-            order.append(stack.pop())
-        elif node.grad is not mark:
-            node.grad = mark
-            # The operands that are no constants go on the stack, above the node; spelt out, as this is a hot loop:
-            if node.dx is not None and (x := node.x).grad is not mark and x.x is not None:
-                stack += (node, None, x)
-                if node.dy is not None and (y := node.y).grad is not mark and y.x is not None:
-                    stack.append(y)
-            elif node.dy is not None and (y := node.y).grad is not mark and y.x is not None:
-                stack += (node, None, y)
-            elif type(node.x) is tuple:
-                stack += (node, None, *[x for x, partial in operands(node) if partial is not None and x.x is not None])
-            else:
-                order.append(node)
-    for root, grad in roots:
-        root.grad = root.grad + grad
-    order.reverse()
-    if order and order[0].level:
-        for node in order:
-            _pull(node)
-        return
-    for node in order:  # numbers all the way: the same, flat
-        grad = node.grad
-        if grad:
-            if dx := node.dx:
-                node.x.grad += grad * dx
-            elif type(node.x) is tuple:
-                _pull(node)
-            if dy := node.dy:
-                node.y.grad += grad * dy
-
-
-def _pull(node: Value) -> None:
-    """One step of the sweep over numbers of any kind: outer Values, of which a zero may still depend on something."""
-    for x, partial in operands(node):
-        if partial is not None:
-            share = chained(node.grad, partial)
-            # A zero that is a float means "nothing yet": to add to it would make a node of an outer level for nothing.
-            x.grad = x.grad + share if type(x.grad) is not float or x.grad else share

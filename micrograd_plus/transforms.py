@@ -10,14 +10,15 @@ Arguments and results are numbers, or lists, tuples and dicts of them, nested as
 
 from __future__ import annotations
 
-import sys
 from _thread import allocate_lock
 from itertools import count
 from math import inf
 
 from .functions import number
-from .tape import ZERO, sweep
-from .value import Dual, Value, variable
+from .machinery.digits import NOTHING
+from .machinery.running import running
+from .machinery.trees import leaves_like, tree_fill, tree_flatten, tree_leaves, tree_unflatten
+from .value import Dual, Value, is_at, sweep, variable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,16 +97,14 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
             f"jvp: primals and tangents have one item per argument, as in (2.0,), got {primals!r}, {tangents!r}"
         )
     level = next(_levels)
-
-    def dual(x: Any, tangent: Any) -> Value:
-        value = variable(number(x, "jvp: a primal"), level, Dual)
-        value.tangent = number(tangent, "jvp: a tangent")
-        return value
-
-    inputs = tree_map(dual, tuple(primals), tuple(tangents), what="jvp: primals and tangents")
-    result = _run(f, inputs, level)
-    slopes = tree_map(lambda y: _settle(y.tangent) if _is_at(y, level) else 0.0, result)
-    return tree_map(_settle, result), slopes
+    xs, structure = _primals(tuple(primals), "jvp: a primal")
+    speeds = leaves_like(structure, tuple(primals), tuple(tangents), "jvp: primals and tangents")
+    inputs = [variable(x, level, Dual) for x in xs]
+    for x, tangent in zip(inputs, speeds, strict=True):
+        x.tangent = number(tangent, "jvp: a tangent")
+    ys, structure = _run(f, tree_unflatten(structure, inputs), level)
+    slopes = [_settle(y.tangent) if is_at(y, level) else 0.0 for y in ys]
+    return tree_unflatten(structure, map(_settle, ys)), tree_unflatten(structure, slopes)
 
 
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
@@ -120,23 +119,22 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     ([10.0, 7.0], (15.0, 12.0))
     """
     level = next(_levels)
-    inputs = tree_map(lambda x: variable(number(x, "an argument"), level), primals)
-    result = _run(f, inputs, level)
+    xs, structure = _primals(primals, "an argument")
+    inputs = [variable(x, level) for x in xs]
+    ys, out = _run(f, tree_unflatten(structure, inputs), level)
+    value = tree_unflatten(out, map(_settle, ys))
     lock = allocate_lock()  # two threads may pull back at once, and the gradients pass through the nodes
 
     def pullback(cotangents: Any) -> Any:
-        roots: list[tuple[Any, Any]] = []
-
-        def root(y: Any, cotangent: Any) -> None:
-            roots.append((y, number(cotangent, "vjp: a cotangent")))
-
-        tree_map(root, result, cotangents, what="vjp: value and cotangents")
+        seeds = leaves_like(out, value, cotangents, "vjp: value and cotangents")
+        roots = [(y, number(seed, "vjp: a cotangent")) for y, seed in zip(ys, seeds, strict=True)]
         with lock:
-            tree_map(lambda x: setattr(x, "grad", ZERO), inputs)
-            sweep([root for root in roots if _is_at(root[0], level)])
-            return tree_map(lambda x: _settle(x.grad), inputs)
+            for x in inputs:
+                x.grad = NOTHING
+            sweep([root for root in roots if is_at(root[0], level)])
+            return tree_unflatten(structure, [_settle(x.grad) for x in inputs])
 
-    return tree_map(_settle, result), pullback
+    return value, pullback
 
 
 def jacobian(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
@@ -185,69 +183,17 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return jvp(grad(f, tuple(range(len(primals))) if several else 0), primals, tangents)[1]
 
 
-# Structures -----------------------------------------------------------------------------------------------------------
-
-
-def tree_map(function: Function, tree: Any, *others: Any, what: str = "the trees") -> Any:
-    """The structure of `tree`, with `function` of the numbers that stand in the same place of it and of `others`.
-
-    A tree is a number, or a list, tuple, dict or NumPy array of trees. ValueError if they differ in structure.
-
-    >>> tree_map(lambda x, y: x + y, {"w": [1.0, 2.0]}, {"w": [10.0, 20.0]})
-    {'w': [11.0, 22.0]}
-    """
-    kind = type(tree)
-    is_array = hasattr(tree, "shape") and hasattr(tree, "tolist") and tree.shape != ()
-    if not is_array and kind not in (list, tuple, dict):
-        return function(tree, *others)
-    for other in others:
-        if type(other) is not kind or len(other) != len(tree) or (kind is dict and other.keys() != tree.keys()):
-            raise ValueError(f"{what} differ in structure: {tree!r} and {other!r}")
-    if is_array:
-        if len({x.shape for x in (tree, *others)}) > 1:
-            raise ValueError(f"{what} differ in shape: {[x.shape for x in (tree, *others)]}")
-        flat = [x.ravel().tolist() for x in (tree, *others)]
-        return _array(tree.shape, [function(*xs) for xs in zip(*flat, strict=True)])
-    if kind is dict:
-        return {key: tree_map(function, tree[key], *[other[key] for other in others], what=what) for key in tree}
-    return kind([tree_map(function, *xs, what=what) for xs in zip(tree, *others, strict=True)])
-
-
-def _array(shape: tuple[int, ...], items: list[Any]) -> Any:
-    """A NumPy array of that shape: of numbers if all items are, with more axes if all items are arrays."""
-    numpy = sys.modules["numpy"]
-    if all(isinstance(x, float | complex) for x in items):
-        return numpy.array(items).reshape(shape)
-    if all(hasattr(x, "dtype") for x in items):
-        return numpy.array(items).reshape(shape + items[0].shape)
-    array = numpy.empty(len(items), dtype=object)
-    array[:] = items
-    return array.reshape(shape)
-
-
-def tree_leaves(tree: Any) -> list[Any]:
-    """The numbers in a structure, in order.
-
-    >>> tree_leaves({"w": [1.0, 2.0], "b": 3.0})
-    [1.0, 2.0, 3.0]
-    """
-    leaves: list[Any] = []
-    tree_map(leaves.append, tree)
-    return leaves
-
-
-def tree_fill(tree: Any, leaves: Sequence[Any]) -> Any:
-    """The structure of `tree` with other numbers in it, in order.
-
-    >>> tree_fill({"w": [1.0, 2.0], "b": 3.0}, [10.0, 20.0, 30.0])
-    {'w': [10.0, 20.0], 'b': 30.0}
-    """
-    items = iter(leaves)
-    return tree_map(lambda _: next(items), tree)
+def _primals(primals: tuple[Any, ...], what: str) -> tuple[list[Any], Any]:
+    """The numbers in the arguments, and their structure; TypeError if an argument is no tree of numbers."""
+    for x in primals:
+        if type(x) is not float:
+            tree_flatten(x, what)  # None or a string may be part of a structure, but is no argument to differentiate by
+    leaves, structure = tree_flatten(primals, what)
+    return [number(x, what) for x in leaves], structure
 
 
 def _basis(tree: Any, n: int) -> list[Any]:
-    return [tree_fill(tree, [float(i == j) for j in range(n)]) for i in range(n)]
+    return [tree_fill(tree, [1.0 if i == j else NOTHING for j in range(n)]) for i in range(n)]
 
 
 def _restrict(f: Function, argnums: int | tuple[int, ...], args: Any, kwargs: Any) -> tuple[Function, tuple[Any, ...]]:
@@ -278,14 +224,15 @@ def _restrict(f: Function, argnums: int | tuple[int, ...], args: Any, kwargs: An
 _live = {0}
 
 
-def _run(f: Function, inputs: Any, level: int) -> Any:
-    """The result of `f`, in which Values of inner transforms, and of such that are over, stand for their numbers."""
-    name = f"the result of {_name(f)}"
+def _run(f: Function, inputs: Any, level: int) -> tuple[list[Any], Any]:
+    """The result of `f`, taken apart. What transforms inside left behind, or such that are over, becomes its number."""
     _live.add(level)
+    running.depth += 1
     try:
-        result = f(*tree_map(lambda x: x, inputs))  # a copy, as f may change the structures it is given
-        return tree_map(lambda y: number(_settle(y, level), name), result)
+        leaves, structure = tree_flatten(f(*inputs), what := f"the result of {_name(f)}")
+        return [number(_settle(y, level), what) for y in leaves], structure
     finally:
+        running.depth -= 1
         _live.remove(level)
 
 
@@ -294,10 +241,6 @@ def _settle(x: Any, level: float = inf) -> Any:
     while isinstance(x, Value) and (x.level > level or x.level not in _live):
         x = x.data
     return x
-
-
-def _is_at(y: Any, level: int) -> bool:
-    return isinstance(y, Value) and y.level == level
 
 
 def _name(f: Any) -> str:

@@ -113,7 +113,7 @@ EXACT = {
     "neg":         lambda x: (-x, -1),
     "abs":         lambda x: (abs(x), mp.sign(x)),
     "reciprocal":  lambda x: (1 / x, -1 / x**2),
-    "chained":      lambda x, y: (x * y, y, x),
+    "times":      lambda x, y: (x * y, y, x),
     "sign":        lambda x: (mp.sign(x), 0),
     "step":        lambda x: (int(x > 0), 0),
     "floor":       lambda x: (math.floor(float(x)), 0),

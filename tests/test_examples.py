@@ -648,5 +648,6 @@ def test_every_example_is_tested():
         "moons.py",
         "names.py",
         "neuron.py",
+        "tiny.py",
         "vanishing_gradients.py",
     ]

@@ -18,7 +18,7 @@ import micrograd_plus as mg
 from micrograd_plus import Value
 from micrograd_plus.explore import Page, explain, explore
 from micrograd_plus.explore.page import names_of
-from micrograd_plus.functions import chained
+from micrograd_plus.machinery.digits import times
 from micrograd_plus.nn import MLP
 from micrograd_plus.tape import operands, tape
 from micrograd_plus.testing.strategies import expressions, points
@@ -227,7 +227,7 @@ def test_the_shares_of_a_random_expression_add_up_to_the_gradient(data):
     uses = [(node, p) for node in nodes for x, p in operands(node) if x is w and p is not None]
     assert text.count("  ∂") == len(uses)
     for node, partial in uses:
-        assert f" = {chained(node.grad, partial):.6g}" in text
+        assert f" = {times(node.grad, partial):.6g}" in text
     paths = dict.fromkeys(nodes, 0) | {root: 1}
     for node in reversed(nodes):
         for x, partial in operands(node):

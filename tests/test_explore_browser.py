@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import micrograd_plus as mg
-from micrograd_plus import Value, functions
-from micrograd_plus.functions import KERNELS, chained, lift
+from micrograd_plus import Value
+from micrograd_plus.functions import KERNELS, OVER_NUMBERS, over_numbers
+from micrograd_plus.machinery.digits import times
 from micrograd_plus.losses import mse
 from micrograd_plus.nn import MLP
 from micrograd_plus.rules import FUNCTIONS, RULES, rule
@@ -127,7 +128,7 @@ class Program:
                     data.append(None), partials.append(None), tangent.append(None)
                     continue
                 speeds = [
-                    chained(tangent[self.index[x]], slope)
+                    times(tangent[self.index[x]], slope)
                     for (x, p), slope in zip(self.pairs[i], slopes, strict=True)
                     if p is not None
                 ]
@@ -142,7 +143,7 @@ class Program:
         grads = [[None] * len(data) if self.edges else grad[:]]  # a number alone is its own result at once
         for user, k, x in self.edges:
             if data[user] is not None and grad[user] is not None:
-                grad[x] = (grad[x] or 0.0) + chained(grad[user], partials[user][k])
+                grad[x] = (grad[x] or 0.0) + times(grad[user], partials[user][k])
             grads.append(grad[:])
         return data, tangent, grads
 
@@ -418,7 +419,7 @@ def test_what_python_refuses_is_an_error_at_that_number_and_blank_after_it(page)
 
 
 def test_an_operation_without_javascript_keeps_its_number_and_locks_its_inputs(page):
-    functions.cubed_by_hand = lift("cubed_by_hand", lambda x: x**3)
+    over_numbers("cubed_by_hand", lambda x: x**3)
     try:
 
         @rule("cubed_by_hand({x})", "The cube: cubed_by_hand(2.0) is 8.0")
@@ -436,7 +437,7 @@ def test_an_operation_without_javascript_keeps_its_number_and_locks_its_inputs(p
         chromium.execute_script("explore.set('y', 2)")
         assert (state(chromium, "v3"), state(chromium, "x", "grad")) == (54.0, 54.0)
     finally:
-        del functions.cubed_by_hand, RULES["cubed_by_hand"], FUNCTIONS["cubed_by_hand"], KERNELS["cubed_by_hand"]
+        del OVER_NUMBERS["cubed_by_hand"], RULES["cubed_by_hand"], FUNCTIONS["cubed_by_hand"], KERNELS["cubed_by_hand"]
 
 
 def test_practice_hides_the_next_number_and_says_what_is_wrong(page):

@@ -12,7 +12,8 @@ from mpmath import mp, mpc
 
 import micrograd_plus as mg
 from micrograd_plus import Value
-from micrograd_plus.functions import KERNELS, chained, lift, real
+from micrograd_plus.functions import KERNELS, over_numbers, real
+from micrograd_plus.machinery.digits import times
 from micrograd_plus.rules import FUNCTIONS, RULES
 
 REAL_ONLY = ["erf", "erfc", "gelu", "ndtr"]  # Python has no complex error function
@@ -352,8 +353,8 @@ def test_the_cube_root_of_an_imaginary_number_is_the_principal_one():
 
 def test_a_slope_times_one_or_zero_makes_no_node_of_an_outer_level():
     outer = Value(2.0)
-    assert chained(1.0, outer) is chained(outer, 1.0) is outer
-    assert type(chained(0.0, outer)) is type(chained(outer, 0.0)) is float
+    assert times(1.0, outer) is times(outer, 1.0) is outer
+    assert type(times(0.0, outer)) is type(times(outer, 0.0)) is float
 
 
 def test_of_two_equal_real_parts_the_second_operand_is_taken_so_that_a_rectifier_is_flat_at_zero():
@@ -369,7 +370,7 @@ def test_the_absolute_value_of_a_zero_of_either_sign_is_plus_zero():
 
 def test_how_many_operands_a_function_takes_is_said_by_name():
     with pytest.raises(TypeError, match="positional arguments"):
-        lift("nothing", math.hypot, None, 2)
+        over_numbers("nothing", math.hypot, None, 2)
 
 
 @pytest.mark.parametrize("c", [-1e308, -1e301, -1.0, -1e-308, 0.0, 1e301])

@@ -10,8 +10,7 @@ import pytest
 
 import micrograd_plus as mg
 from micrograd_plus import Value, grad, hessian, value_and_grad
-from micrograd_plus.losses import binary_cross_entropy, cross_entropy, hinge, huber, mae, mse
-from micrograd_plus.nn import MLP
+from micrograd_plus.nn import MLP, binary_cross_entropy, cross_entropy, hinge, huber, mae, mse
 from micrograd_plus.tape import tape
 from micrograd_plus.testing import check_grads
 

@@ -12,9 +12,20 @@ import pytest
 
 import micrograd_plus as mg
 from micrograd_plus import Value
-from micrograd_plus.losses import binary_cross_entropy, cross_entropy, hinge, mse
-from micrograd_plus.nn import MLP, Neuron
-from micrograd_plus.optim import SGD, Adam, AdamW, Optimizer, clip_grad_norm, fit
+from micrograd_plus.nn import (
+    MLP,
+    SGD,
+    Adam,
+    AdamW,
+    Neuron,
+    Optimizer,
+    binary_cross_entropy,
+    clip_grad_norm,
+    cross_entropy,
+    fit,
+    hinge,
+    mse,
+)
 
 # The updates ----------------------------------------------------------------------------------------------------------
 

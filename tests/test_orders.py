@@ -22,7 +22,7 @@ OTHERS = {
     "log log2 log10 sqrt": [(0.7,), (2.5,)],
     "asin acos atanh log1p": [(0.0,), (0.7,), (-0.4,)],
     "acosh": [(1.7,), (3.5,)],
-    "add sub mul chained hypot atan2 gaussian": [(0.7, -1.3), (0.0, 2.5)],
+    "add sub mul times hypot atan2 gaussian": [(0.7, -1.3), (0.0, 2.5)],
     "pow": [(0.7, -1.3), (1.9, 3.0)],
     "dot": [(0.7, -1.3, 0.0, 0.7)],
 }

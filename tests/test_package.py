@@ -16,10 +16,16 @@ from micrograd_plus.rules import FUNCTIONS, RULES, rule
 from micrograd_plus.testing import strategies
 
 ROOT = Path(__file__).parent.parent
-HOUSE = ["functions", "rules", "tape", "value", "transforms"]
-HOUSE += ["symbols", "printing", "javascript", "matrices", "arrays", "instructions", "interpreter", "jit"]
-HOUSE += ["draw", "explore", "nn", "losses", "optim", "testing", "__main__"]
-TESTING = ["differences", "checks", "strategies"]
+# The order of imports: a file imports from what stands before it alone. Of a folder that is not spelt out, all files
+# stand in its place, in the order of ROOMS.
+HOUSE = ["functions", "machinery.digits", "machinery.operations", "rules", "machinery.formulas", "tape"]
+HOUSE += ["machinery.operators", "value", "machinery.trees", "machinery.running", "machinery.fast", "transforms"]
+HOUSE += ["series", "batch", "jit", "draw", "nn", "explore", "testing", "__main__"]
+ROOMS = {"jit": ["trace", "compiled", "python", "javascript", "llvm", "jax"], "nn": ["losses", "modules", "optim", "training"], "testing": ["differences", "checks", "strategies"]}
+ALIASES = ["losses", "optim"]  # what stands in nn, under the names that it had before
+READ = ["value", "rules", "tape", "transforms", "functions", "series", "batch"]  # the files that one comes to read
+USED = ["machinery", "jit", "draw"]
+USED += ["explore", "nn", "testing", "__main__"]
 FILES = sorted((ROOT / "micrograd_plus").rglob("*.py"))
 PUBLIC = {name: getattr(mg, name) for name in {*mg.__all__, *FUNCTIONS}}
 MODULES = (nn, losses, optim, testing, strategies)
@@ -37,25 +43,67 @@ print(*[name for name in set(sys.modules) - before if name.split(".")[0] != "mic
     assert result.stdout.split() == []
 
 
+def place(path):
+    """Where a file stands in the order of imports: by folder, and by file in the folder."""
+    folder = path[0]
+    if folder == "machinery" or len(path) == 1:
+        return HOUSE.index(".".join(path)), 0
+    return HOUSE.index(folder), ROOMS.get(folder, []).index(path[1]) if len(path) > 1 and folder in ROOMS else 0
+
+
+def imported(file):
+    """The files of the package that a file imports, but those that are for the type checker alone."""
+    package = file.relative_to(ROOT / "micrograd_plus").parts[:-1]
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    typing = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    skipped = {inner for node in typing for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level and node not in skipped:
+            base = package[: len(package) - node.level + 1]
+            names = [tuple(node.module.split("."))] if node.module else [(alias.name,) for alias in node.names]
+            for name in names:
+                path = (*base, *name)
+                if (ROOT / "micrograd_plus" / Path(*path)).is_dir() and node.module:
+                    path = (*path, node.names[0].name) if path == ("machinery",) else path[:1]
+                yield node.lineno, path
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_a_file_imports_only_from_files_above_it(file):
-    if file.stem == "__init__":
+    here = file.relative_to(ROOT / "micrograd_plus").with_suffix("").parts
+    if here[-1] == "__init__" or here[0] in ALIASES:
         return
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level and "TYPE_CHECKING" not in _condition(file, node):
-            for name in [node.module] if node.module else [alias.name for alias in node.names]:
-                for order in (HOUSE, TESTING):
-                    if name in order:
-                        here = file.stem if file.stem in order else file.parent.name
-                        assert order.index(name) < order.index(here), f"line {node.lineno}"
+    for line, path in imported(file):
+        if path and path[0].split(".")[0] in {name.split(".")[0] for name in HOUSE}:
+            assert place(path) < place(here), f"line {line}"
 
 
-def _condition(file, node):
-    """The test of the `if` that a statement stands under, if it does."""
-    for outer in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(outer, ast.If) and any(inner.lineno == node.lineno for inner in outer.body):
-            return ast.unparse(outer.test)
-    return ""
+def lines(*names):
+    return {name: (ROOT / "micrograd_plus" / f"{name}.py").read_text(encoding="utf-8").splitlines() for name in names}
+
+
+def test_the_chapter_is_short_enough_to_be_read_in_an_evening():
+    assert sum(map(len, lines("value", "tape", "transforms").values())) <= 520
+    assert len(lines("functions")["functions"]) <= 200
+
+
+def test_the_idea_stands_on_the_first_page():
+    text = lines("value", "rules")
+    first = {name: next(i for i, line in enumerate(page, 1) if line.startswith(begin)) for name, page, begin in [
+        ("operate", text["value"], "def operate("), ("sweep", text["value"], "    for node in reversed(order)"),
+        ("rule", text["rules"], "@rule("),
+    ]}  # fmt: skip
+    assert first["operate"] <= 30
+    assert first["sweep"] + 2 <= 55
+    assert first["rule"] <= 30
+
+
+def test_no_operation_takes_more_than_twelve_lines():
+    tree = ast.parse((ROOT / "micrograd_plus" / "rules.py").read_text(encoding="utf-8"))
+    rules = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    sizes = [rule.end_lineno - rule.decorator_list[0].lineno + 1 for rule in rules]
+    assert max(sizes) <= 12
+    assert sorted(sizes)[len(sizes) // 2] == 2
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))
@@ -96,11 +144,11 @@ def test_an_operation_is_added_by_one_rule():
         del RULES["cubed"], FUNCTIONS["cubed"], functions.KERNELS["cubed"]
 
 
-def test_the_readme_names_every_file_of_the_package_in_the_order_of_the_house():
+def test_the_readme_names_every_file_of_the_package_in_the_order_of_reading():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     named = re.findall(r"\(micrograd_plus/(\w+(?:\.py|/))\)", text)
     there = [f"{path.name}/" if path.is_dir() else path.name for path in (ROOT / "micrograd_plus").iterdir()]
-    assert named == [path for name in HOUSE for path in (f"{name}.py", f"{name}/") if path in there]
+    assert named == [path for name in READ + USED for path in (f"{name}.py", f"{name}/") if path in there]
 
 
 def test_an_operation_that_nothing_defines_is_refused_with_its_name():

@@ -48,7 +48,7 @@ SYMPY = vars(sympy) | {
     "maximum": lambda x, y: (x + y + sympy.Abs(x - y)) / 2,
     "minimum": lambda x, y: (x + y - sympy.Abs(x - y)) / 2,
     "reciprocal": lambda x: 1 / x,
-    "chained": lambda x, y: x * y,
+    "times": lambda x, y: x * y,
     "expm1": lambda x: sympy.exp(x) - 1,
     "log1p": lambda x: sympy.log(1 + x),
     "log2": lambda x: sympy.log(x, 2),

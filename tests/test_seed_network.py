@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 
 from micrograd_plus import sigmoid
-from micrograd_plus.losses import binary_cross_entropy, mse
-from micrograd_plus.nn import MLP
-from micrograd_plus.optim import SGD, fit
+from micrograd_plus.nn import MLP, SGD, binary_cross_entropy, fit, mse
 
 POINTS, HIDDEN, RATE = 100, 4, 0.1
 

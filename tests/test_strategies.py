@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 import micrograd_plus as mg
 from micrograd_plus import Value
+from micrograd_plus.machinery import fast
 from micrograd_plus.nn import MLP
 from micrograd_plus.rules import RULES
 from micrograd_plus.testing import check_grads
 from micrograd_plus.testing.strategies import Expression, expressions, networks, points, values
-from micrograd_plus.value import _binary
 
 QUICK = settings(
     max_examples=1000, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
@@ -451,8 +451,10 @@ def plant(monkeypatch):
         monkeypatch.setattr(
             RULES[name], "partials", eval(f"lambda {parameters}: wrong({parameters})", {"wrong": wrong})
         )
-        if hasattr(Value, f"__r{name}__"):
-            for method, function in zip([f"__{name}__", f"__r{name}__"], _binary(RULES[name]), strict=True):
+        if name in fast.INLINE:  # these are written from the right rule
+            operators = fast.operators(RULES[name], fast.OTHERS)
+            monkeypatch.setitem(fast.TWO, name, operators)
+            for method, function in zip([f"__{name}__", f"__r{name}__"], operators, strict=True):
                 monkeypatch.setattr(Value, method, function)
 
     return plant

@@ -42,7 +42,7 @@ def test_one_or_two_operands_stand_in_x_and_y_themselves_and_more_of_them_in_tup
         (mg.hypot(3.0, b), (3.0, b, None, 0.8)),
         (mg.sum([a, b, 5.0]), ((a, b, 5.0), (1.0, 1.0, None), None, None)),
     ]:
-        assert (node.x, node.y, node.dx, node.dy) == slots
+        assert (node.left, node.right, node.d_left, node.d_right) == slots
 
 
 def test_a_tape_holds_every_node_once_after_its_operands():
@@ -383,7 +383,7 @@ def test_in_forward_mode_alone_no_way_to_call_an_operation_records_its_operands(
         return y
 
     assert derivative(f)(3.0) == 6.0
-    assert [(y.x, y.y, y.dx, y.dy) for y in made] == [(None,) * 4] * 10
+    assert [(y.left, y.right, y.d_left, y.d_right) for y in made] == [(None,) * 4] * 10
 
 
 def test_a_gradient_that_is_zero_so_far_but_moves_with_an_outer_variable_is_added_to():

@@ -412,8 +412,8 @@ def test_arguments_are_a_sequence_of_structures_of_finite_numbers(check):
     for args in ((), ([],), (math.nan,), (math.inf,)):
         with pytest.raises(ValueError, match="args must hold one finite number at least"):
             check(mg.sin, args)
-    with pytest.raises(TypeError, match="a number in args: expected a number, got 'a'"):
-        check(mg.sin, ("a",))
+    with pytest.raises(TypeError, match="a number in args: expected a real number, got 1j"):
+        check(mg.sin, (1j,))
 
 
 def test_what_f_raises_is_raised_and_says_that_it_was_called_with_floats():

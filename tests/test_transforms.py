@@ -263,7 +263,7 @@ def test_a_function_without_its_argument_raises_what_python_raises():
 
 # What cannot be differentiated ----------------------------------------------------------------------------------------
 
-NO_NUMBERS = [None, "3", b"3", 1j, np.complex64(1j), np.array("3"), {1.0}, object, range(2), [1.0, None], {"a": "b"}]
+NO_NUMBERS = [None, "3", b"3", 1j, np.complex64(1j), np.array("3"), {1.0}, object, range(2)]
 
 
 @pytest.mark.parametrize("result", NO_NUMBERS, ids=repr)
@@ -282,7 +282,7 @@ def test_a_function_that_returns_no_number_and_no_structure_of_numbers_is_refuse
         lambda: hvp(faulty, (1.0,), (1.0,)),
     ]
     for call in calls:
-        with pytest.raises(TypeError, match=r"the result of faulty.*: expected a (real )?number, got"):
+        with pytest.raises(TypeError, match=r"the result of faulty.*: (expected a (real )?number, got|a \w+ where)"):
             call()
 
 
@@ -298,9 +298,7 @@ def test_a_structure_is_no_result_where_one_number_is_needed(result):
         grad(faulty)(1.0)
 
 
-@pytest.mark.parametrize(
-    "argument", ["text", None, 1j, {1.0}, [1.0, "text"], np.array([1j]), np.array(["a"])], ids=repr
-)
+@pytest.mark.parametrize("argument", ["text", None, 1j, {1.0}, [1.0, 1j], np.array([1j]), np.array(["a"])], ids=repr)
 def test_an_argument_that_is_no_number_and_no_structure_of_numbers_is_refused(argument):
     for call in (
         lambda: grad(lambda x: 1.0)(argument),

@@ -354,7 +354,7 @@ def test_a_gradient_costs_a_few_runs_in_reverse_mode_and_one_run_a_parameter_in_
 
 
 def operations(*roots):
-    return sum(node.x is not None for node in tape(*roots))
+    return sum(node.left is not None for node in tape(*roots))
 
 
 # Vanishing and exploding gradients ------------------------------------------------------------------------------------

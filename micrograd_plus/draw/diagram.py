@@ -14,7 +14,8 @@ import re
 from itertools import count
 from math import inf, log10
 
-from ..tape import ZERO, tape
+from ..machinery.digits import NOTHING
+from ..tape import tape
 from ..value import Value, bottom
 from .formulas import cut, formula, partial_formulas
 from .modules import Box, Group, boxes_of, short
@@ -129,7 +130,7 @@ def draw_dot(
         return short(numbers.get(x, x.label), box.around)
 
     def rows(x: Value) -> list[tuple[str, str]]:
-        keys = [key for key in SHOW[:3] if key in shown and (key != "tangent" or slot or x.tangent is not ZERO)]
+        keys = [key for key in SHOW[:3] if key in shown and (key != "tangent" or slot or x.tangent is not NOTHING)]
         return [(key, text(getattr(x, key), x, key)) for key in keys]
 
     for i, box in enumerate(boxes):

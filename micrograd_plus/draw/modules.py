@@ -6,7 +6,7 @@ the way back from these to those.
 
 from __future__ import annotations
 
-from ..functions import chained
+from ..machinery.digits import times
 from ..tape import operands
 from ..value import Value, bottom
 
@@ -83,7 +83,7 @@ def boxes_of(nodes: list[Value], roots: Sequence[Value], groups: Any, fold: Any)
             boxes[node] = Box(node, operands(node), _nest(node, framed, nests), None)
             continue
         # What depends on the same results of others is one box: so it cannot be one end of a cycle.
-        key = home[node], frozenset([x for x, _ in inputs[node] if x.x is not None])
+        key = home[node], frozenset([x for x, _ in inputs[node] if x.left is not None])
         if key in boxes:
             boxes[key].values.append(node)
             boxes[key].inputs = list((dict(boxes[key].inputs) | dict(inputs[node])).items())
@@ -109,9 +109,9 @@ def _homes(nodes: list[Value], roots: set[Value], folded: list[Call]) -> tuple[d
                 users[x].append(home.get(user))
     seen = {*roots, *[node for node in nodes if any(call is not home.get(node) for call in users[node])]}
     for node, call in list(home.items()):
-        if node.x is None and node not in roots and all(user and user.module is call.module for user in users[node]):
+        if node.left is None and node not in roots and all(user and user.module is call.module for user in users[node]):
             seen.discard(node)
-        elif node.x is None or node in call.module.parameters:  # a parameter may have been computed
+        elif node.left is None or node in call.module.parameters:  # a parameter may have been computed
             del home[node]
     return home, seen.union([node for node in nodes if node not in home])
 
@@ -126,7 +126,7 @@ def _inputs(nodes: list[Value], home: dict[Value, Call], seen: set[Value]) -> di
         for result, slope in ({node: 1.0} if node in seen else slopes[node]).items():
             for x, partial in operands(node) if node in home else ():
                 if partial is not None:
-                    slopes[x][result] = slopes[x].get(result, 0.0) + chained(slope, bottom(partial))
+                    slopes[x][result] = slopes[x].get(result, 0.0) + times(slope, bottom(partial))
     inputs: dict[Value, list[tuple[Any, Any]]] = {node: [] for node in seen}
     for x in [x for x in nodes if x in seen]:
         for result, slope in slopes[x].items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..draw import partial_formulas
-from ..functions import chained
+from ..machinery.digits import times
 from ..tape import operands, tape
 from ..value import Value
 from .page import names_of
@@ -65,7 +65,7 @@ def explain(w: Value, y: Value, *, format: str = "text") -> Explanation:
     for node in reversed(nodes):
         for i, (x, partial) in enumerate(operands(node)):
             if partial is not None:
-                grads[x] += chained(grads[node], partial)
+                grads[x] += times(grads[node], partial)
                 uses[x].append((node, i, partial))
     write = _latex if format == "latex" else _text
     return Explanation(write(w, y, names, grads, uses))
@@ -132,7 +132,7 @@ def _operand_names(node: Value, names: Any) -> list[str]:
 
 def _local(node: Value, place: int, names: Any) -> str:
     """The local derivative as a formula with " = " after it, if it says more than its number."""
-    from .. import javascript
+    from ..jit import javascript
 
     texts = _operand_names(node, names)
     constants = [x if partial is None else None for x, partial in operands(node)]
@@ -143,7 +143,7 @@ def _local(node: Value, place: int, names: Any) -> str:
 def _product(factors: list[float]) -> str:
     product = 1.0
     for factor in factors:
-        product = chained(product, factor)
+        product = times(product, factor)
     texts = [f"({x:.6g})" if i and x < 0.0 else f"{x:.6g}" for i, x in enumerate(factors)]
     return f"{' · '.join(texts)} = {product:.6g}" if len(texts) > 1 else texts[0]
 

@@ -57,7 +57,6 @@ const minimum = (x, y) => x < y || x !== x ? x : y;
 
 const reciprocal = (x) => 1 / x;
 const times = (x, y) => x === 0 || y === 0 ? 0 : x * y;
-const chained = times;
 
 // The error function, after s_erf.c of FreeBSD's msun (Copyright 1993 Sun Microsystems, which gave it free to use, copy,
 // modify and distribute with this notice): rational approximations on five intervals, each to the last place.

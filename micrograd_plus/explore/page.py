@@ -249,7 +249,9 @@ def _drawing(picture: str, slots: _Slots) -> tuple[str, dict[str, Any]]:
             if key in DROPPED or value in ("start", "13.00", "10.00") or (key == "stroke" and value != "none"):
                 del element.attrib[key]
         if small:
-            element.attrib = {"class": "small"} | {key: element.attrib[key] for key in ("x", "y", "text-anchor") if key in element.attrib}
+            element.attrib = {"class": "small"} | {
+                key: element.attrib[key] for key in ("x", "y", "text-anchor") if key in element.attrib
+            }
         if element.tag == "text" and element.text:
             element.text = element.text.replace(" ", "\xa0")  # which HTML keeps
     tree.attrib = {"viewBox": tree.get("viewBox", ""), "role": "group", "aria-label": "The graph"}
@@ -285,7 +287,7 @@ def _page(title: str, drawing: str, nodes: list[Value], roots: list[Value], slot
 
 def _table(nodes: list[Value], slots: _Slots) -> tuple[dict[str, Any], str]:
     """The tape as page.js reads it, and the rules that occur in it, as JavaScript."""
-    from .. import javascript
+    from ..jit import javascript
 
     parameters = {x for node in nodes for module, _ in node.rule.calls for x in module.parameters()}
     used: dict[Any, tuple[int, Any, int]] = {}

@@ -15,9 +15,11 @@ from itertools import product
 from random import Random
 from typing import Any, NamedTuple
 
-from ..functions import chained, dot, real
+from ..functions import real
+from ..machinery.digits import dot, times
+from ..machinery.trees import tree_fill, tree_leaves, tree_map
 from ..tape import operands, tape
-from ..transforms import jvp, tree_fill, tree_leaves, tree_map, vjp
+from ..transforms import jvp, vjp
 from ..value import Value, bottom
 from .differences import EPS, Function, complex_step, limit, slope_between
 
@@ -134,7 +136,7 @@ def check_derivative(
         if _paths("", gradient) != _paths("", args):
             got = _short(gradient if len(args) > 1 else gradient[0], "another one")
             raise ValueError(f"check_derivative: df must return the structure of the arguments, got {got}")
-        gradient = tree_map(lambda g: real(g, "check_derivative: a number that df returned"), gradient)
+        gradient = tree_map(lambda _, g: real(g, "check_derivative: a number that df returned"), args, gradient)
         return {"df": _products(gradient, tangents)}
 
     claim = _Claim(f, slopes, args, _random(args, Random(seed)), 1.0, atol or 0.0, rtol or 0.0, False)
@@ -499,4 +501,4 @@ def _length(x: float) -> float:
 
 
 def _products(xs: Any, ys: Any) -> list[float]:
-    return tree_leaves([tree_map(lambda x, y: chained(bottom(x), y), xs, ys)])
+    return tree_leaves([tree_map(lambda x, y: times(bottom(x), y), xs, ys)])

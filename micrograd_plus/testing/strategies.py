@@ -179,7 +179,7 @@ def _mathematics(m: Any) -> dict[str, Any]:
         "mod": lambda x, y: x - y * m.floor(x / y),
         "abs": abs,
         "reciprocal": lambda x: 1 / x,
-        "chained": lambda x, y: x * y,
+        "times": lambda x, y: x * y,
         "log2": lambda x: m.log(x) / m.log(2),
         "log10": lambda x: m.log(x) / m.log(10),
         "cbrt": lambda x: m.sign(x) * abs(x) ** (1 / (m.sign(x) ** 2 * 3)),

@@ -11,8 +11,8 @@ import time
 
 from tqdm import tqdm
 
+from micrograd_plus.machinery.digits import NOTHING
 from micrograd_plus.nn import MLP, Module
-from micrograd_plus.tape import ZERO
 
 WIDTHS = [2, 4, 8, 16, 32, 64]
 INPUTS = [0.5, -0.25]
@@ -30,7 +30,7 @@ def forward(model: Module) -> None:
     for parameter in model.parameters():
         parameter.tangent = 1.0
         model(INPUTS)
-        parameter.tangent = ZERO
+        parameter.tangent = NOTHING
 
 
 def seconds(way, model: Module) -> float:

@@ -22,12 +22,12 @@ from types import FunctionType, MethodType
 from typing import Any, NamedTuple, TypeVar
 from warnings import warn
 
-from .draw import values_in, write
-from .functions import is_real
-from .rules import FUNCTIONS, RULES
-from .tape import ZERO
-from .transforms import tree_map
-from .value import Value
+from ..draw import values_in, write
+from ..functions import is_real
+from ..machinery.digits import NOTHING
+from ..machinery.trees import tree_map
+from ..rules import FUNCTIONS, RULES
+from ..value import Value
 
 __all__ = ["MLP", "GradientReport", "Layer", "LayerGradients", "Module", "Neuron", "glorot", "gradient_report", "he"]
 
@@ -78,7 +78,7 @@ class Module(metaclass=_Naming):
         result = self.forward(*inputs, **options)
         call = self, (inputs, options)  # for drawings: what was made on the way from these to the result
         for y in (result,) if type(result) is Value else result if type(result) is list else values_in(result):
-            if type(y) is Value and y.x is not None:
+            if type(y) is Value and y.left is not None:
                 calls = y.rule.calls
                 if not calls or all(module is not self for module, _ in calls):
                     y.rule = y.rule.marked(y.rule.label, (*calls, call))
@@ -146,7 +146,7 @@ class Module(metaclass=_Naming):
         """
         for parameter in self.parameters():
             if isinstance(parameter, Value):
-                parameter.grad = ZERO
+                parameter.grad = NOTHING
 
     def state_dict(self) -> dict[str, float]:
         """The parameters' numbers by name.
@@ -522,7 +522,7 @@ def gradient_report(model: Module) -> GradientReport:
 
 def _collect(tree: Any, kind: type, name: str, found: dict[int, tuple[str, Any]], seen: set[int]) -> None:
     """Add all Values or all Modules in a module to `found`, each with the name of its first place."""
-    if isinstance(tree, kind) and (not isinstance(tree, Value) or tree.x is None):  # a stored result is no parameter
+    if isinstance(tree, kind) and (not isinstance(tree, Value) or tree.left is None):  # a stored result is no parameter
         found.setdefault(id(tree), (name, tree))
     if isinstance(tree, Module):
         if id(tree) in seen:

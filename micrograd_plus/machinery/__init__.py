@@ -1,0 +1,1 @@
+"""What the idea needs besides: it is used all over the library, and read last."""

@@ -1,0 +1,140 @@
+"""What `x + y`, `x < y` and `float(x)` mean for numbers that do their own operations, and what failures say."""
+
+from __future__ import annotations
+
+import operator
+
+from ..functions import deepest, is_real
+from ..rules import FUNCTIONS, RULES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+    from .operations import Rule
+
+
+class Number:
+    """A number of a kind of its own: every operator and method comes from the rules, and is left to `operate`.
+
+    A kind says what `operate` and `compare` do, and has a `level`: of several numbers in one operation the deepest
+    answers, and the others are constants to it.
+    """
+
+    __slots__ = ()
+
+    level: int
+
+    def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
+        """The operation of that name on these operands, of which `self` is the deepest."""
+        raise NotImplementedError
+
+    def compare(self, holds: Callable[[Any, Any], Any], other: Any) -> Any:
+        """Whether a comparison, as `operator.lt` is, holds for this number and `other`, which is no deeper."""
+        raise NotImplementedError
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __float__(self) -> NoReturn:
+        name = getattr(self, "label", "") or "v"
+        raise TypeError(
+            f"{self!r} cannot become a float without losing its gradient: "
+            f"write {name}.data for the number alone, or mg.sin({name}) instead of math.sin({name})"
+        )
+
+    __int__ = __complex__ = __float__
+
+    __hash__ = object.__hash__  # by identity, while a comparison looks at the numbers
+
+    if TYPE_CHECKING:  # a type checker cannot see that these are made below, from the rules
+
+        def _operator(self, other: Any) -> Any: ...
+        def __neg__(self) -> Any: ...
+        def __abs__(self) -> Any: ...
+        def __getattr__(self, name: str) -> Callable[..., Any]: ...
+
+        __add__ = __sub__ = __mul__ = __truediv__ = __mod__ = __pow__ = _operator
+        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rmod__ = __rpow__ = _operator
+        __lt__ = __le__ = __gt__ = __ge__ = _operator
+
+
+# From the rules -------------------------------------------------------------------------------------------------------
+
+
+def _unary(rule: Rule) -> Callable[[Any], Any]:
+    """The method `x.operation()`."""
+
+    def method(x: Any) -> Any:
+        return x.operate(rule.name, (x,))
+
+    method.__name__, method.__doc__ = rule.name, str(FUNCTIONS[rule.name].__doc__).partition("\n")[0]
+    return method
+
+
+def _binary(rule: Rule) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    """The methods `x.__operation__(y)` and `y.__roperation__(x)`."""
+
+    def method(x: Any, y: Any) -> Any:
+        return deepest((x, y)).operate(rule.name, (x, y)) if is_operand(y, rule, (x, y)) else NotImplemented
+
+    def reflected(y: Any, x: Any) -> Any:
+        return deepest((x, y)).operate(rule.name, (x, y)) if is_operand(x, rule, (x, y)) else NotImplemented
+
+    return method, reflected
+
+
+def is_operand(x: Any, rule: Rule, operands: tuple[Any, Any]) -> bool:
+    """Whether `x` can be an operand; False if not, but it may know what to do with a Value, as an array does.
+
+    TypeError if it is neither.
+    """
+    if hasattr(x, "operate") or is_real(x):
+        return True
+    if hasattr(x, "__radd__") and not isinstance(x, complex):
+        return False
+    raise TypeError(f"{rule.text([repr(operand) for operand in operands])}: {type(x).__name__} is not a real number")
+
+
+def _comparison(holds: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def method(x: Any, y: Any) -> Any:
+        return NotImplemented if getattr(y, "level", x.level) > x.level else x.compare(holds, y)  # then y is asked
+
+    return method
+
+
+for _rule in RULES.values():
+    if _rule.sequences:
+        continue  # an operation over sequences is no method
+    _operation: Any = FUNCTIONS[_rule.name] if "{y}" in _rule.template else _unary(_rule)
+    if _rule.name in ("add", "sub", "mul", "truediv", "mod", "pow"):
+        _operation, _reflected = _binary(_rule)
+        setattr(Number, f"__{_rule.name}__", _operation)
+        setattr(Number, f"__r{_rule.name}__", _reflected)
+    elif _rule.name in ("neg", "abs", "floor", "ceil"):
+        setattr(Number, f"__{_rule.name}__", _operation)
+    setattr(Number, _rule.name, _operation)
+    if _rule.numpy:
+        setattr(Number, _rule.numpy, _operation)
+for _holds in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne):
+    setattr(Number, f"__{_holds.__name__}__", _comparison(_holds))
+
+
+def arrived(share: Any, node: Any) -> Any:
+    """A share of the gradient as it adds up in a Value; in an input, summed over a batch that was made after it."""
+    batch = share
+    while hasattr(type(batch), "remember"):  # a Value of an outer level
+        batch = batch.data
+    if node.left is None and hasattr(type(batch), "total") and batch.opened > node.level:
+        return batch.total(share)
+    return share
+
+
+def explained(error: Exception, rule: Rule, operands: list[tuple[str, Any]]) -> Exception:
+    """The error of an operation, with what it was asked to do: `operands` are their labels and numbers."""
+    if any(hasattr(number, "operate") for _, number in operands):
+        return error  # it comes from an outer level, which has explained it
+    names = [label or repr(number) for label, number in operands]
+    where = ", ".join(f"{label} = {number!r}" for label, number in operands if label)
+    return type(error)(f"{rule.text(names)}{where and ' at '}{where}: {error}")

@@ -1,0 +1,255 @@
+"""Trees: a number, or a list, tuple, dict, array, ... of trees, as functions take and return them.
+
+A tree is taken apart into its numbers, in order, and its structure, and built again from numbers and structure. What is
+neither a number nor a container is part of the structure: None, a string, a function.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from ..functions import is_complex, is_real, real
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from ..functions import Function
+
+NODES: dict[Any, tuple[Function, Function]] = {
+    list: (lambda tree: (tree, None), lambda _, children: children),
+    tuple: (lambda tree: (tree, None), lambda _, children: tuple(children)),
+    dict: (lambda tree: ([*tree.values()], [*tree]), lambda keys, children: dict(zip(keys, children, strict=True))),
+}
+"""By type of container: the functions that take it apart, into children and what else it consists of, and build it."""
+
+NUMBER = "a number"  # in a structure, the place of a number
+
+
+class Static:
+    """In a structure, what is no number and holds none."""
+
+    __slots__ = ("it",)
+
+    def __init__(self, it: Any) -> None:
+        self.it = it
+
+
+def register_tree(kind: type, flatten: Function, unflatten: Function) -> None:
+    """Make a container of one's own a tree, as JAX's `register_pytree_node` does.
+
+    `flatten` takes a container of that type to a pair: a list of its children, which are trees, and whatever else it
+    consists of. `unflatten` takes the latter and a list of new children to a new container.
+
+    >>> class Point:
+    ...     def __init__(self, x, y):
+    ...         self.x, self.y = x, y
+    >>> register_tree(Point, lambda p: ([p.x, p.y], None), lambda _, children: Point(*children))
+    >>> tree_leaves([Point(1.0, 2.0), 3.0])
+    [1.0, 2.0, 3.0]
+    """
+    NODES[kind] = flatten, unflatten
+
+
+def tree_flatten(tree: Any, what: str = "a tree") -> tuple[list[Any], Any]:
+    """The numbers in a tree, in order, and its structure.
+
+    TypeError, which names `what`, if it holds a container of an unknown type, or is no tree: as None, or a string.
+
+    >>> tree_flatten({"w": [1.0, 2.0], "b": 3.0})[0]
+    [1.0, 2.0, 3.0]
+    """
+    leaves: list[Any] = []
+    structure = _flatten(tree, leaves, what)
+    if not leaves and type(structure) is not tuple:
+        real(tree, what)  # says what was expected
+    return leaves, structure
+
+
+def tree_unflatten(structure: Any, leaves: Iterable[Any]) -> Any:
+    """The tree of that structure, as `tree_flatten` gave it, with these numbers.
+
+    >>> _, structure = tree_flatten({"w": [1.0, 2.0], "b": 3.0})
+    >>> tree_unflatten(structure, [10.0, 20.0, 30.0])
+    {'w': [10.0, 20.0], 'b': 30.0}
+    """
+    return _built(structure, iter(leaves))
+
+
+def tree_leaves(tree: Any) -> list[Any]:
+    """The numbers in a tree, in order.
+
+    >>> tree_leaves({"w": [1.0, 2.0], "b": 3.0})
+    [1.0, 2.0, 3.0]
+    """
+    return tree_flatten(tree)[0]
+
+
+def tree_fill(tree: Any, leaves: Iterable[Any]) -> Any:
+    """The structure of `tree` with other numbers in it, in order.
+
+    >>> tree_fill({"w": [1.0, 2.0], "b": 3.0}, [10.0, 20.0, 30.0])
+    {'w': [10.0, 20.0], 'b': 30.0}
+    """
+    return tree_unflatten(tree_flatten(tree)[1], leaves)
+
+
+def tree_map(function: Function, tree: Any, *others: Any, what: str = "the trees") -> Any:
+    """The structure of `tree`, with `function` of the numbers that stand in the same place of it and of `others`.
+
+    ValueError, which names `what`, if they differ in structure.
+
+    >>> tree_map(lambda x, y: x + y, {"w": [1.0, 2.0]}, {"w": [10.0, 20.0]})
+    {'w': [11.0, 22.0]}
+    """
+    leaves, structure = tree_flatten(tree)
+    columns = [leaves_like(structure, tree, other, what) for other in others]
+    return tree_unflatten(structure, map(function, leaves, *columns))
+
+
+def leaves_like(structure: Any, tree: Any, other: Any, what: str) -> list[Any]:
+    """The numbers of `other`, in the order of a `tree` of that structure; ValueError if it has not that structure.
+
+    >>> _, structure = tree_flatten([1.0, 2.0])
+    >>> leaves_like(structure, [1.0, 2.0], [3.0, 4.0], "both")
+    [3.0, 4.0]
+    """
+    leaves: list[Any] = []
+    if not _agrees(structure, _flatten(other, leaves, what, structure)):
+        raise ValueError(f"{what} differ in structure: {tree!r} and {other!r}")
+    return leaves
+
+
+def _flatten(tree: Any, leaves: list[Any], what: str, like: Any = None) -> Any:
+    """The structure of `tree`, whose numbers are added to `leaves`.
+
+    If it is to be `like` another structure, the order in dicts is that one's, and whatever stands in the place of a
+    number is taken for one.
+    """
+    kind: Any = type(tree)
+    if kind is float or like is NUMBER or hasattr(kind, "operate"):
+        leaves.append(tree)
+        return NUMBER
+    node = NODES.get(kind) or _node(tree, what)
+    if node is None:
+        if is_real(tree) or is_complex(tree):
+            leaves.append(tree)
+            return NUMBER
+        return Static(tree)
+    children, rest = node[0](tree)
+    if node is ARRAY:
+        kind = ARRAY
+    is_like = type(like) is tuple and like[0] is kind
+    if is_like and isinstance(tree, dict) and rest != like[1] and {*rest} == {*like[1]}:
+        children, rest = [tree[key] for key in like[1]], like[1]
+    if {float}.issuperset(map(type, children)):
+        leaves += children  # the most common kind of tree, at once
+        return kind, rest, len(children)
+    likes: Any = [None] * len(children)
+    if is_like:
+        likes = [NUMBER] * like[2] if type(like[2]) is int else like[2]
+        if len(likes) != len(children):
+            return None
+    found = [_flatten(child, leaves, what, like) for child, like in zip(children, likes, strict=True)]
+    return kind, rest, len(found) if all(part is NUMBER for part in found) else found
+
+
+def _built(structure: Any, leaves: Iterator[Any]) -> Any:
+    if structure is NUMBER:
+        return next(leaves)
+    if type(structure) is Static:
+        return structure.it
+    kind, rest, parts = structure
+    children = list(islice(leaves, parts)) if type(parts) is int else [_built(part, leaves) for part in parts]
+    return (ARRAY if kind is ARRAY else NODES.get(kind) or _node_of(kind))[1](rest, children)
+
+
+def _agrees(a: Any, b: Any) -> bool:
+    if type(a) is not tuple or type(b) is not tuple:
+        return (a is b and a is not None) or type(a) is type(b) is Static
+    (kind, rest, parts), (other_kind, other_rest, others) = a, b
+    if kind is not other_kind or type(parts) is not type(others) or (kind is ARRAY and rest != other_rest):
+        return False
+    if isinstance(rest, list) and rest != other_rest:
+        return False
+    if type(parts) is int:
+        return bool(parts == others)
+    return len(parts) == len(others) and all(map(_agrees, parts, others))
+
+
+# Containers that are told by what they have ---------------------------------------------------------------------------
+
+
+def _node(tree: Any, what: str) -> Any:
+    """How a container is taken apart whose type is not among NODES; None if it is no container.
+
+    TypeError if it holds something, and nobody said how it is built again.
+    """
+    kind = type(tree).__name__
+    if hasattr(tree, "iloc"):
+        raise TypeError(f"{what}: a {kind} where numbers are expected in order: pass its array, as by .to_numpy()")
+    if hasattr(tree, "shape") and hasattr(tree, "tolist"):
+        return None if is_real(tree) or is_complex(tree) or tree.dtype.kind in "SUVMm" else ARRAY
+    node = _node_of(type(tree))
+    if node is None and hasattr(tree, "__iter__") and not isinstance(tree, str | bytes | bytearray | type):
+        raise TypeError(
+            f"{what}: a {kind} where numbers are expected: pass a list, a tuple, a dict or an array of numbers, "
+            f"or say how it is taken apart by micrograd_plus.register_tree({kind}, ...)"
+        )
+    return node
+
+
+def _node_of(kind: Any) -> Any:
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):  # a namedtuple
+        return lambda tree: (tree, None), lambda _, children: kind(*children)
+    if issubclass(kind, dict):  # as OrderedDict and defaultdict are
+        return lambda tree: ([*tree.values()], Keys(tree)), _filled_dict
+    if hasattr(kind, "__dataclass_fields__"):
+        return lambda tree: ([getattr(tree, name) for name in kind.__dataclass_fields__], tree), _filled_dataclass
+    return None
+
+
+class Keys(list):  # type: ignore[type-arg]
+    """The keys of a dict of a type of its own, and the dict: it may know more than its items, as a default."""
+
+    def __init__(self, original: Any) -> None:
+        super().__init__(original)
+        self.original = original
+
+
+def _filled_dict(keys: Keys, children: list[Any]) -> Any:
+    from copy import copy
+
+    new = copy(keys.original)
+    new.update(zip(keys, children, strict=True))
+    return new
+
+
+def _filled_dataclass(original: Any, children: list[Any]) -> Any:
+    from copy import copy
+
+    new = copy(original)
+    for name, child in zip(original.__dataclass_fields__, children, strict=True):
+        object.__setattr__(new, name, child)  # also of a frozen one
+    return new
+
+
+def array(shape: tuple[int, ...], items: list[Any]) -> Any:
+    """A NumPy array of that shape: of numbers if all items are, with more axes if all items are arrays.
+
+    >>> array((2,), [1.0, 2.0]).shape
+    (2,)
+    """
+    import numpy
+
+    if all(isinstance(x, float | complex) for x in items):
+        return numpy.array(items, dtype=None if items else float).reshape(shape)
+    if all(hasattr(x, "dtype") for x in items):
+        return numpy.array(items).reshape(shape + items[0].shape)
+    objects = numpy.empty(len(items), dtype=object)
+    objects[:] = items
+    return objects.reshape(shape)
+
+
+ARRAY: Any = (lambda tree: (tree.ravel().tolist(), tree.shape)), array

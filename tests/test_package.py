@@ -21,7 +21,13 @@ ROOT = Path(__file__).parent.parent
 HOUSE = ["functions", "machinery.digits", "machinery.operations", "rules", "machinery.formulas", "tape"]
 HOUSE += ["machinery.operators", "value", "machinery.trees", "machinery.running", "machinery.fast", "transforms"]
 HOUSE += ["series", "batch", "jit", "draw", "nn", "explore", "testing", "__main__"]
-ROOMS = {"jit": ["trace", "compiled", "python", "javascript", "llvm", "jax"], "nn": ["losses", "modules", "optim", "training"], "testing": ["differences", "checks", "strategies"]}
+ROOMS = {
+    "jit": ["trace", "compiled", "python", "javascript", "llvm", "jax"],
+    "draw": ["files", "fit", "formulas", "engines", "picture", "modules", "diagram"],
+    "nn": ["losses", "modules", "optim", "training"],
+    "explore": ["page", "explain"],
+    "testing": ["differences", "checks", "strategies"],
+}
 ALIASES = ["losses", "optim"]  # what stands in nn, under the names that it had before
 READ = ["value", "rules", "tape", "transforms", "functions", "series", "batch"]  # the files that one comes to read
 USED = ["machinery", "jit", "draw"]

@@ -62,6 +62,7 @@ def page(chromium, tmp_path):
         chromium.get(f"{path.as_uri()}#{fragment}")
         return chromium
 
+    chromium.get("about:blank")
     chromium.get_log("browser"), chromium.get_log("performance")
     yield opened
     assert chromium.get_log("browser") == []
@@ -577,6 +578,7 @@ def test_it_is_legible_in_the_dark_on_a_phone_and_on_paper(page):
     for width, height in ((390, 844), (1280, 720), (768, 1024)):
         emulate(width, height, "light")
         assert chromium.execute_script("return document.documentElement.scrollWidth") <= width
+    chromium.execute_script("open(0)")
     emulate(1123, 794, "light", "print")
     pdf = chromium.execute_cdp_cmd("Page.printToPDF", {"printBackground": True, "preferCSSPageSize": True})["data"]
     assert base64.b64decode(pdf).count(b"/Type /Page\n") == 1

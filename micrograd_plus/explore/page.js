@@ -422,7 +422,7 @@ function toldBackward(e) {
   const partial = !formula ? local(edges[e]) : numeric ? factor(slope) : grouped(formula);
   const line = `${gradient(x)} += ${gradient(user)}${DOT}${partial} = ${number(grad[user])}${DOT}${factor(slope)} = ${number(shares[e])}, so far ${number(grad[x])}`;
   return {
-    what: `${start}${names[user]} passes its gradient back to ${names[x]}, times the local derivative ${local(edges[e])}.${again}`,
+    what: `${start}${names[user]} passes its gradient back to ${names[x]}, times the local derivative ${local(edges[e])}.${again}${e === edges.length - 1 ? " That was the last step: every gradient is there." : ""}`,
     lines: [line],
     ask: { question: `${gradient(user)}${DOT}${local(edges[e])} =`, answer: shares[e], rule: `the gradient of ${names[user]}, ${number(grad[user])}, times ${local(edges[e])} = ${formula && !numeric ? `${formula} = ` : ""}${number(slope)}` },
   };
@@ -773,7 +773,10 @@ function showCard(current) {
     const more = users[i].length > 30 ? [element("li", {}, `and ${users[i].length - 30} more`)] : [];
     parts.push(element("p", {}, users[i].length > 1 ? `It is used ${users[i].length} times; what comes back adds up:` : "It is used once, so one share comes back:"), element("ul", {}, ...terms, ...more));
   }
-  if (leaf && !hidden) parts.push(...pathsOf(i, current), ...curveOf(i, current));
+  if (leaf && !hidden) {
+    parts.splice(1, 0, ...curveOf(i, current));
+    parts.push(...pathsOf(i, current));
+  }
   $("why").replaceChildren(...parts);
 }
 
@@ -805,7 +808,7 @@ function pathsOf(leaf, current) {
 // The result as a curve over one input, with the tangent line through the present point.
 function curveOf(i, current) {
   if (lockedBy(i)) return [];
-  const [low, high] = range[i], width = 340, height = 180, count = nodes.length > 400 ? 41 : 161;
+  const [low, high] = range[i], width = 340, height = 150, count = nodes.length > 400 ? 41 : 161;
   const points = Array.from({ length: count }, (_, n) => {
     const x = low + (high - low) * n / (count - 1);
     return [x, result(forward({ ...chosen.inputs, [i]: x }).data)];
@@ -821,8 +824,9 @@ function curveOf(i, current) {
     });
     return element("label", {}, `${word} `, field);
   });
-  const parts = [element("h3", {}, `${target() === "Σ" ? "The sum of the results" : target()} over ${names[i]}`), element("p", { class: "range" }, "Slider ", ...bounds)];
-  if (!ys.length) return parts;
+  const head = element("h3", {}, `${target() === "Σ" ? "The sum of the results" : target()} over ${names[i]}, and its tangent line`);
+  const limits = element("p", { class: "range quiet" }, "The slider goes ", ...bounds);
+  if (!ys.length) return [head, limits];
   const [bottom, top] = [Math.min(...ys), Math.max(...ys)], tall = top - bottom || 1;
   const X = (x) => 8 + (x - low) / (high - low) * (width - 16), Y = (y) => height - 20 - (y - bottom) / tall * (height - 36);
   let pen = "M", line = "";
@@ -846,7 +850,7 @@ function curveOf(i, current) {
   }
   picture.append(element("text", { x: 8, y: height - 4 }, number(low)), element("text", { x: width - 8, y: height - 4, "text-anchor": "end" }, number(high)));
   picture.append(element("text", { x: 8, y: 14 }, number(top)));
-  return [...parts, picture];
+  return [head, picture, limits];
 }
 
 // The address's fragment: a link leads to this step, with these numbers -----------------------------------------------
@@ -923,6 +927,7 @@ window.explore = {
 
 $("scrub").max = steps;
 document.body.classList.toggle("wide", whole[2] > 2.8 * whole[3]);
+document.body.classList.toggle("many", leaves.length > 8); // too many for a sheet of paper
 recall();
 compute();
 show();

@@ -3,13 +3,11 @@
 python docs/make_tables.py
 """
 
-import ast
 from pathlib import Path
-from typing import Any
 
 from micrograd_plus import Value
+from micrograd_plus.draw import expression
 from micrograd_plus.rules import RULES, Rule
-from micrograd_plus.tape import operands
 
 PAGE = Path(__file__).parent / "operations.md"
 HEAD = """# The operations and their derivatives
@@ -29,18 +27,6 @@ is x · y, but 0 if either is 0, also against infinity.
 """
 
 
-def text(x: Any) -> str:
-    """The expression that a number of a rule is: a label, a constant, or an operation of such."""
-    if not isinstance(x, Value):
-        return f"{x:.6g}"
-    return x.label or written(x.rule, [text(operand) for operand, _ in operands(x)])
-
-
-def written(rule: Rule, texts: list[str]) -> str:
-    """The operation on these texts, without a parenthesis too many."""
-    return ast.unparse(ast.parse(rule.text([f"({t})" for t in texts]), mode="eval"))
-
-
 def row(rule: Rule) -> str:
     """A line of the table: the rule at the first point of its domain that comes to hand."""
     for x in (1.5, 0.5):
@@ -52,7 +38,7 @@ def row(rule: Rule) -> str:
         except ValueError:
             continue
         names = [p.label for p in point]
-        cells = [rule.program(names), *[text(partial) for partial in partials]]
+        cells = [rule.program(names), *[expression(partial) for partial in partials]]
         return (
             f"| {rule.name} | {' | '.join(f'`{c}`' for c in cells)} |{'' if len(cells) > 2 else '  |'} {rule.numpy} |"
         )

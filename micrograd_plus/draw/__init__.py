@@ -2,7 +2,7 @@
 
 from .diagram import draw_dot, numbered
 from .files import write
-from .formulas import formula, partial_formulas
+from .formulas import expression, formula, partial_formulas
 from .modules import values_in
 
-__all__ = ["draw_dot", "formula", "numbered", "partial_formulas", "values_in", "write"]
+__all__ = ["draw_dot", "expression", "formula", "numbered", "partial_formulas", "values_in", "write"]

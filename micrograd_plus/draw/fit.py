@@ -43,7 +43,10 @@ def _measured(match: re.Match[str]) -> str:
     size = float(re.search(r'font-size="([\d.]+)', attributes)[1])  # type: ignore[index]
     length = size * width(unescape(text), bold='font-weight="bold"' in attributes)
     told = f' textLength="{length:.2f}" lengthAdjust="spacingAndGlyphs"' if length and text.strip() else ""
-    return f"<text {attributes}{told}>{text}</text>"
+    kept = re.sub(
+        "^ +| +$", lambda spaces: "\N{NO-BREAK SPACE}" * len(spaces[0]), text
+    )  # not every viewer keeps spaces
+    return f"<text {attributes}{told}>{kept}</text>"
 
 
 def width(text: str, *, bold: bool = False) -> float:

@@ -39,6 +39,8 @@ def partial_formulas(node: Value, names: Sequence[str]) -> list[str]:
     >>> x, y = Value(2.0, label="x"), Value(3.0, label="y")
     >>> partial_formulas(x * y, ["x", "y"]), partial_formulas(x**3, ["x", "3"])
     (['y', 'x'], ['3 * x ** 2', ''])
+    >>> partial_formulas(x**2, ["x", "2"])
+    ['2 * x', '']
     """
     pairs = operands(node)
     point = [bottom(x) if p is None else Value(bottom(x), label=f"_{i}_") for i, (x, p) in enumerate(pairs)]
@@ -64,4 +66,6 @@ def expression(x: Any) -> str:
     if x.label:
         return x.label
     parts = [f"({expression(operand)})" for operand, _ in operands(x)]
+    if x.rule.name == "pow" and parts[1] == "(1)":
+        return parts[0][1:-1]
     return ast.unparse(ast.parse(x.rule.text(parts), mode="eval"))

@@ -14,7 +14,7 @@ from .files import write
 
 # Endings of pictures: a file name that ends so is that of the picture, and not of its source.
 PICTURES = ("svg", "png", "pdf", "jpg", "jpeg", "jpe", "gif", "bmp", "tif", "tiff", "webp", "ps", "eps", "svgz", "ico")
-LONGEST = 32767  # pixels, at which `dot` begins to shrink a picture, and programs that show pictures give up
+LONGEST = 32_000  # pixels: about there `dot` begins to shrink a picture, and programs that show pictures give up
 
 
 class Digraph(graphviz.Digraph):  # type: ignore[misc]

@@ -841,7 +841,7 @@ def test_frames_lie_in_each_other_in_the_picture():
 
 
 def test_a_value_has_no_room_for_what_only_drawings_need():
-    assert Value.__slots__ == ("data", "dx", "dy", "grad", "level", "rule", "tangent", "x", "y")
+    assert Value.__slots__ == ("d_left", "d_right", "data", "grad", "left", "level", "right", "rule", "tangent")
 
 
 # Folded modules -------------------------------------------------------------------------------------------------------
@@ -1120,7 +1120,7 @@ def test_roots_are_drawn_and_outlined_twice_also_inside_of_what_is_folded():
     source = draw_dot([first, second], fold="Layer").source
     assert [source.count(f"peripheries={n}") for n in (1, 2)] == [1, 1]
     assert draw_dot([-first, second], fold="Layer").source.count("peripheries=2") == 2
-    nodes, arrows = read(draw_dot([first.x, first], fold="Neuron"))
+    nodes, arrows = read(draw_dot([first.left, first], fold="Neuron"))
     assert [texts[0] for _, texts in nodes.values()] == ["x", "neurons.0", "neurons.0"]
     assert [arrow[:3] for arrow in arrows] == [("n0", None, "n1"), ("n1", None, "n2")]
 
@@ -1302,11 +1302,11 @@ def test_the_formula_of_a_partial_derivative_is_its_number(name):
     if "{y}" not in rule.template and not rule.sequences:
         del operands[1]
     try:
-        result = mg.value._operate(rule, tuple(operands))
+        result = mg.value.operate(rule, tuple(operands))
     except ValueError:
         operands = [Value(1.75, label="x")]  # acosh
         point["x"] = 1.75
-        result = mg.value._operate(rule, tuple(operands))
+        result = mg.value.operate(rule, tuple(operands))
     for text, (_, slope) in zip(partial_formulas(result, [*point]), mg.tape.operands(result), strict=True):
         assert eval(text, FUNCTIONS | {"abs": mg.abs, "pow": mg.pow, **point}) == pytest.approx(slope, rel=1e-5)
 

@@ -135,7 +135,7 @@ class Trace:
         """Raise a TypeError that names the line, and again when the function has returned, if it caught it."""
         frame: Any = sys._getframe(1)
         package = __name__.partition(".")[0]
-        while frame and f"{frame.f_globals.get('__name__', '')}.".startswith(f"{package}."):
+        while frame and f"{frame.f_globals.get('__name__', package)}.".startswith(f"{package}."):
             frame = frame.f_back
         line = f"{frame.f_code.co_filename}, line {frame.f_lineno}: " if frame else ""
         error = TypeError(f"jit: {line}{message}")

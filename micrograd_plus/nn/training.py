@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import reprlib
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
@@ -16,7 +17,6 @@ from ..batch import vmap
 from ..functions import real
 from ..jit import BACKENDS, jit
 from ..machinery.running import running
-from ..machinery.trees import tree_map
 from ..tape import tape
 from ..transforms import value_and_grad
 from ..value import Value, bottom
@@ -179,7 +179,7 @@ def _compiled(model: Any, loss: Any, optimizer: Optimizer, batch: list[Any], bac
     def program(batch: list[Any]) -> tuple[float, list[float]]:
         numbers = [parameter.data for parameter in optimizer.parameters]
         try:
-            columns = tree_map(lambda *xs: _column(xs), *batch, what="fit: pairs") if backend != "python" else None
+            columns = _columns(batch) if backend != "python" else None
         except ValueError:  # of several structures
             columns = None
         if columns is None:  # one by one
@@ -218,10 +218,18 @@ def _mean(numbers: Sequence[float]) -> float:
     return sum(numbers) / len(numbers)
 
 
-def _column(numbers: Sequence[Any]) -> Any:
+def _columns(items: Sequence[Any]) -> Any:
+    """Of trees of one structure, the tree with an array, that begins with the axis of the items, for each number."""
     import numpy
 
-    return numpy.array([real(x, "fit: a number of a pair") for x in numbers])
+    first = items[0]
+    if isinstance(first, list | tuple | dict):
+        if any(type(x) is not type(first) or len(x) != len(first) for x in items):
+            raise ValueError("of several structures")
+        if isinstance(first, dict):
+            return {key: _columns([x[key] for x in items]) for key in first}
+        return type(first)([_columns(parts) for parts in zip(*items, strict=True)])
+    return numpy.array([x if hasattr(x, "shape") else real(x, "fit: a number of a pair") for x in items], float)
 
 
 def _kept(x: Any, known: set[int], name: str, seen: set[int]) -> str:
@@ -288,7 +296,7 @@ def _bar(steps: int, backend: str | None) -> AbstractContextManager[Any]:
     if not steps:
         return nullcontext()
     bar = tqdm(total=steps, unit="step")
-    bar.write(f"fit: a program trains, by {backend}" if backend else "fit: the model trains as it is")
+    bar.write(f"fit: a program trains, by {backend}" if backend else "fit: the model trains as it is", file=sys.stderr)
     return bar  # type: ignore[no-any-return]
 
 

@@ -4,10 +4,10 @@ A few random programs by default; `pytest tests/test_explore_browser.py --exampl
 """
 
 import base64
+import importlib.util
 import json
 import math
-import os
-import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,17 +16,20 @@ from hypothesis import strategies as st
 import micrograd_plus as mg
 from micrograd_plus import Value
 from micrograd_plus.functions import KERNELS, OVER_NUMBERS, over_numbers
-from micrograd_plus.machinery.digits import times
 from micrograd_plus.losses import mse
+from micrograd_plus.machinery.digits import times
 from micrograd_plus.nn import MLP
 from micrograd_plus.rules import FUNCTIONS, RULES, rule
 from micrograd_plus.tape import operands, tape
 from micrograd_plus.testing.strategies import expressions, networks, points
 from micrograd_plus.value import bottom
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-FLAGS = "--headless=new --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
-FLAGS += " --disable-sync --disable-extensions --window-size=1280,800"
+spec = importlib.util.spec_from_file_location(
+    "make_screenshots", Path(__file__).parent.parent / "docs/make_screenshots.py"
+)
+make_screenshots = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(make_screenshots)
+
 FIELDS = ("data", "grad", "tangent")
 TRIES = 5 if settings.get_current_profile_name() == "ci" else settings().max_examples
 
@@ -34,19 +37,11 @@ TRIES = 5 if settings.get_current_profile_name() == "ci" else settings().max_exa
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory):
     """One browser for all tests; where there is none, they are skipped."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason='pip install -e ".[browser]" brings Selenium')
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    driver = shutil.which("chromedriver")
-    if not browser or not driver:
-        pytest.skip("there is no Chromium with its driver here: apt install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
-        options.add_argument(flag)
-    if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    pytest.importorskip("selenium", reason='there is no Selenium here: pip install -e ".[browser]"')
+    try:
+        chrome = make_screenshots.chromium(tmp_path_factory.mktemp("chromium"))
+    except LookupError as error:
+        pytest.skip(str(error))
     yield chrome
     chrome.quit()
 
@@ -492,11 +487,11 @@ def test_a_networks_parameters_learn_and_its_inputs_do_not(page):
     model = MLP(2, [2, 1], activation="tanh", seed=1)
     x = Value(1.0, label="x")
     chromium = page(mse([model([x, 2.0])], [0.5]))
+    find(chromium, "#learn summary").click()
     chosen = chromium.execute_script(
         "return [...document.querySelectorAll('#learners label')].map((x) => [x.textContent, x.firstChild.checked])"
     )
     assert dict(chosen) == {"x": False} | {name: True for name, _ in model.named_parameters()}
-    chromium.execute_script("document.getElementById('learn').open = true")
     before = state(chromium, chromium.execute_script("return Object.keys(explore.state().nodes).at(-1)"))
     for _ in range(20):
         find(chromium, "#descend").click()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ..draw import partial_formulas
+from ..functions import is_real
 from ..machinery.digits import times
 from ..tape import operands, tape
 from ..value import Value
@@ -52,7 +53,7 @@ def explain(w: Value, y: Value, *, format: str = "text") -> Explanation:
       v2 → v1 → w: 1 · 3 = 3
     """
     for x in (w, y):
-        if not isinstance(x, Value) or x.level or type(x.data) is not float:
+        if not isinstance(x, Value) or x.level or not is_real(x.data):
             raise TypeError(f"explain: expected a Value that is not inside a transform, got {x!r} ({type(x).__name__})")
     if format not in ("text", "latex"):
         raise ValueError(f"explain: format must be text or latex, got {format!r}")

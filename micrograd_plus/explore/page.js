@@ -324,7 +324,14 @@ let view = [...whole];
 function look(x, y, w, h) {
   view = [x, y, w, h];
   drawing.setAttribute("viewBox", view.map((z) => z.toFixed(2)).join(" "));
+  afar();
 }
+// Texts smaller than two pixels are left out: nobody reads them, and to lay out thousands takes long.
+function afar() {
+  const box = drawing.getBoundingClientRect();
+  drawing.classList.toggle("afar", 13 * Math.min(box.width / view[2], box.height / view[3]) < 2);
+}
+window.addEventListener("resize", afar);
 function zoom(by, clientX, clientY) {
   const box = drawing.getBoundingClientRect(), scale = Math.max(view[2] / box.width, view[3] / box.height);
   const x = view[0] + view[2] / 2 + ((clientX ?? box.left + box.width / 2) - box.left - box.width / 2) * scale;
@@ -574,7 +581,7 @@ function around(x) {
 }
 
 const controls = {};
-for (const i of leaves) {
+function offer(i) {
   const name = names[i], locked = Boolean(lockedBy(i));
   const slider = element("input", { type: "range", step: "any", "aria-label": `${name}, slider`, title: `Move ${name}`, disabled: locked });
   const field = element("input", { type: "number", step: "any", "aria-label": name, title: `Type a number for ${name}`, disabled: locked });
@@ -585,6 +592,13 @@ for (const i of leaves) {
   field.addEventListener("change", () => show());
   controls[i] = { slider, field, grad };
   $("sliders").append(element("div", { class: name.length > 10 ? "slider long" : "slider" }, button, slider, field, grad));
+}
+const AT_FIRST = 40; // to make many controls takes the browser long
+leaves.slice(0, AT_FIRST).forEach(offer);
+if (leaves.length > AT_FIRST) {
+  $("all").hidden = false;
+  write($("all"), `All ${leaves.length} inputs`);
+  $("all").onclick = () => { $("all").hidden = true; leaves.slice(AT_FIRST).forEach(offer); show(); };
 }
 if (reason.some(Boolean)) {
   const which = [...new Set(reason.filter(Boolean))].join(", ");
@@ -598,8 +612,8 @@ if (nodes.some((_, i) => !isLeaf(i) && choosing.has(ruleOf(i).name))) {
 
 const short = (x) => Number(x.toPrecision(5)); // a field has little room
 function showInputs(current) {
-  for (const i of leaves) {
-    const { slider, field, grad } = controls[i], x = chosen.inputs[i];
+  for (const [i, { slider, field, grad }] of Object.entries(controls)) {
+    const x = chosen.inputs[i];
     if (x < range[i][0]) range[i][0] = x;
     if (x > range[i][1]) range[i][1] = x;
     [slider.min, slider.max] = range[i];
@@ -680,12 +694,14 @@ $("check").onchange = () => { chosen.check = $("check").checked; show(); };
 const losses = [];
 const parameters = leaves.filter((i) => nodes[i].learns);
 const learners = new Set((parameters.length ? parameters : leaves.slice(0, 1)).filter((i) => !lockedBy(i)));
-for (const i of leaves) {
-  const box = element("input", { type: "checkbox", disabled: Boolean(lockedBy(i)) });
-  box.checked = learners.has(i);
-  box.onchange = () => box.checked ? learners.add(i) : learners.delete(i);
-  $("learners").append(element("label", { title: `Whether ${names[i]} learns` }, box, names[i]));
-}
+$("learn").addEventListener("toggle", () => {
+  for (const i of leaves) {
+    const box = element("input", { type: "checkbox", disabled: Boolean(lockedBy(i)) });
+    box.checked = learners.has(i);
+    box.onchange = () => box.checked ? learners.add(i) : learners.delete(i);
+    $("learners").append(element("label", { title: `Whether ${names[i]} learns` }, box, names[i]));
+  }
+}, { once: true });
 
 function descend() {
   const rate = $("rate").valueAsNumber, before = result(now.data);
@@ -928,6 +944,7 @@ window.explore = {
 $("scrub").max = steps;
 document.body.classList.toggle("wide", whole[2] > 2.8 * whole[3]);
 document.body.classList.toggle("many", leaves.length > 8); // too many for a sheet of paper
+afar();
 recall();
 compute();
 show();

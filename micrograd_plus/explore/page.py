@@ -12,6 +12,7 @@ import re
 
 from ..draw import draw_dot, numbered, write
 from ..draw.diagram import roots_of
+from ..functions import is_real
 from ..tape import operands, tape
 from ..value import Value
 
@@ -49,7 +50,7 @@ def explore(
     except TypeError as error:
         raise TypeError(str(error).replace("draw_dot:", "explore:", 1)) from None
     for x in roots:
-        if x.level or type(x.data) is not float:
+        if x.level or not is_real(x.data):
             raise TypeError(
                 f"explore: {x!r} is a number inside a transform or a program; explore what is computed outside of it"
             )
@@ -318,6 +319,7 @@ def _table(nodes: list[Value], slots: _Slots) -> tuple[dict[str, Any], str]:
 
 def _number(x: float) -> float | str:
     """A number as JSON can say it, if need be in the words of JavaScript."""
+    x = float(x)
     return x if abs(x) < float("inf") else str(x).replace("inf", "Infinity").replace("nan", "NaN")
 
 

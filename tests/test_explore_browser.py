@@ -303,9 +303,12 @@ def test_it_is_walked_by_keyboard_alone(page):
         press(chromium, Keys.TAB)
         if chromium.execute_script("return document.activeElement.dataset.box === '2'"):
             break
+    assert chromium.execute_script("return document.querySelectorAll('.made-of.node, .used-by.node').length") == 3
     press(chromium, Keys.ENTER)
     assert text(chromium, "#card-head") == "v1"
-    assert chromium.execute_script("return document.querySelectorAll('.made-of.node, .used-by.node').length") == 3
+    assert chromium.execute_script("return document.activeElement.id") == "card"
+    press(chromium, Keys.ESCAPE)
+    assert chromium.execute_script("return document.activeElement.dataset.box") == "2"
     before = find(chromium, "#graph > svg").get_dom_attribute("viewBox")
     press(chromium, "+")
     assert find(chromium, "#graph > svg").get_dom_attribute("viewBox") != before

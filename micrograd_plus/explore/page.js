@@ -239,7 +239,10 @@ for (const group of drawing.querySelectorAll("g.node[data-box]")) {
   const pick = (event) => open(Number((event.target.dataset?.node && place.get(event.target.dataset.node)) ?? [...owners][0]));
   group.addEventListener("click", pick);
   group.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") { event.preventDefault(); pick(event); }
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    pick(event);
+    $("card").focus(); // a screen reader goes on there; Escape leads back
   });
   for (const [type, on] of [["pointerenter", true], ["focus", true], ["pointerleave", false], ["blur", false]]) {
     group.addEventListener(type, () => mark(on ? Number(group.dataset.box) : null));
@@ -754,7 +757,8 @@ function open(i) {
   if (section.getBoundingClientRect().top > window.innerHeight || section.getBoundingClientRect().bottom < 0) section.scrollIntoView({ block: "nearest" });
 }
 
-const link = (i) => element("button", { class: "link", title: `Show the card of ${names[i]}`, onclick: () => open(i) }, names[i]);
+const link = (i) => element("button", { class: "link", title: `Show the card of ${names[i]}`, onclick: () => { open(i); $("card").focus(); } }, names[i]);
+$("card").addEventListener("keydown", (event) => { if (event.key === "Escape" && card !== null) boxes.get(table.homes[card])?.focus(); });
 
 function showCard(current) {
   if (card === null) return;

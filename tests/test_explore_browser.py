@@ -457,6 +457,7 @@ def test_practice_hides_the_next_number_and_says_what_is_wrong(page):
     assert text(chromium, "#question") == "v2 = v1 + b ="
     find(chromium, "#next").click()  # is no way around
     assert state(chromium, "v2") is None
+    assert text(chromium, "#verdict") == "Type the number, or press Show me."
     for _ in range(12):
         find(chromium, "#reveal").click()
     assert text(chromium, "#score") == "1 right, 12 shown"

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import operator
 from functools import cache, partial
+from math import prod
 
 from .functions import KERNELS, number, real
 from .machinery.formulas import OF_OTHERS, made_of
 from .machinery.operators import Number
 from .machinery.running import running
-from .machinery.trees import tree_map
+from .machinery.trees import name_of, named, tree_flatten, tree_unflatten
 from .rules import RULES, Rule
-from .transforms import _levels, _named, _settle
+from .transforms import _levels, _settle
 from .value import Value, bottom, operate
 
 TYPE_CHECKING = False
@@ -132,7 +133,7 @@ def vmap(f: Function, in_axes: Any = 0, *, reduce: Any = None) -> Function:
     def mapped(*args: Any) -> Any:
         if running.recording or running.mapping:
             inside, outer = ("jit", "jit(vmap(f))") if running.recording else ("vmap", "vmap(lambda x: ...) over all axes")
-            raise TypeError(f"vmap: {_named_as(f)} is mapped inside of {inside}; write {outer}, with vmap outermost")
+            raise TypeError(f"vmap: {name_of(f)} is mapped inside of {inside}; write {outer}, with vmap outermost")
         level = next(_levels)
         lengths: dict[int, Any] = {}
         inputs = mapped_arguments(f, in_axes, args, partial(_batches, level=level, lengths=lengths))
@@ -140,22 +141,15 @@ def vmap(f: Function, in_axes: Any = 0, *, reduce: Any = None) -> Function:
         batch: Any = next(iter(lengths.values()))
         running.depth, running.mapping = running.depth + 1, True
         try:
-            result = tree_map(_settled, f(*inputs))
+            leaves, structure = tree_flatten(f(*inputs), what := f"the result of {name_of(f)}")
+            result = tree_unflatten(structure, [number(_settle(y), what) for y in leaves])
         finally:
             running.depth, running.mapping = running.depth - 1, False
         return reduced(result, reduce, partial(_result, batch))
 
-    function: Any = _named(f, mapped)
+    function: Any = named(f, mapped)
     function.vmap = f, in_axes, reduce
     return function  # type: ignore[no-any-return]
-
-
-def _named_as(f: Any) -> str:
-    return getattr(f, "__name__", repr(f))
-
-
-def _settled(y: Any) -> Any:
-    return number(_settle(y), "the result under vmap")
 
 
 def of_one_length(lengths: set[int]) -> None:
@@ -167,7 +161,7 @@ def of_one_length(lengths: set[int]) -> None:
 def mapped_arguments(f: Any, in_axes: Any, args: tuple[Any, ...], function: Callable[[Any, str], Any]) -> list[Any]:
     """The arguments, with `function` of those parts that are mapped over."""
     if isinstance(in_axes, list | tuple) and len(in_axes) != len(args):
-        raise ValueError(f"vmap: in_axes has {len(in_axes)} items, and {_named_as(f)} was given {len(args)} arguments")
+        raise ValueError(f"vmap: in_axes has {len(in_axes)} items, and {name_of(f)} was given {len(args)} arguments")
     axes = in_axes if isinstance(in_axes, list | tuple) else [in_axes] * len(args)
     return [_along(axis, x, function, f"argument {i}") for i, (axis, x) in enumerate(zip(axes, args, strict=True))]
 
@@ -191,7 +185,7 @@ def _batches(x: Any, name: str, *, level: int, lengths: dict[int, Any]) -> Any:
     """An array without its leading axis, with batches in it."""
     import numpy
 
-    columns = [_batch(column, level) for column in x.reshape(len(x), -1).T]
+    columns = [_batch(column, level) for column in x.reshape(len(x), prod(x.shape[1:])).T]
     lengths.setdefault(len(x), Batch(numpy.zeros(len(x)), level))
     if len(x.shape) == 1:
         return columns[0]
@@ -221,8 +215,8 @@ def reduced(result: Any, reduce: Any, function: Callable[[Any, str], Any]) -> An
             raise ValueError(f'vmap: reduce must be None, "sum", "mean", or a structure like the result, got {reduce!r}')
         parts = [reduced(result[key], reduce[key], function) for key in keys]
     elif isinstance(result, dict | list | tuple):
-        keys = list(result) if isinstance(result, dict) else []
-        parts = [reduced(x, reduce, function) for x in (result.values() if keys else result)]
+        keys = list(result) if isinstance(result, dict) else list(range(len(result)))
+        parts = [reduced(result[key], reduce, function) for key in keys]
     elif reduce not in (None, "sum", "mean"):
         raise ValueError(f'vmap: reduce must be None, "sum", "mean", or a structure like the result, got {reduce!r}')
     else:

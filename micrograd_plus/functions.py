@@ -1,20 +1,20 @@
 """Functions of a number of any kind: a float, a complex number, a Value.
 
 `math.sin` takes floats only. The `sin` of this page takes a float to `math.sin`, a complex number to `cmath.sin`, and
-hands every other number to its own method `operate`: that is how a Value records what is done to it. The rules of
-calculus (rules.py) are written in these functions, and so hold for every kind of number: also for Values of Values,
-which is all that higher derivatives are.
+hands a Value to its own method `operate`: that is how a Value records what is done to it. The rules of calculus
+(rules.py) are written in these functions, and so hold for every kind of number: also for Values of Values, which is
+all that higher derivatives are.
 
-On floats a function is what `math` makes of it, and raises what `math` raises. On complex numbers the functions with
-a kink (`maximum`, `abs`, ...) choose by the real part, so that f(x + ih) with a tiny h still tells the slope of f.
-Functions that need more care for their last digits, and those over sequences, are in machinery/digits.py.
+On floats the functions do and raise what `math` does and raises, but what overflows is infinity. On complex numbers
+those with a kink (`maximum`, `abs`, ...) choose by the real part, so that f(x + ih) with a tiny h still tells the slope
+of f. Functions that need more care, and those over sequences, are in machinery/digits.py.
 """
 
 from __future__ import annotations
 
 import cmath
 import math
-from math import isfinite
+from math import inf, isfinite
 
 TYPE_CHECKING = False  # typing is for the type checker: importing it would double the time of `import micrograd_plus`
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Function = Callable[..., Any]
 
 OVER_NUMBERS: dict[str, Function] = {}  # by name, the functions made here
-KERNELS: dict[str, Function] = {}  # by name, what they do to floats: what a template is written in
+KERNELS: dict[str, Function] = {}  # by name, what they do to floats: what the templates of rules call
 
 
 def over_numbers(
@@ -37,7 +37,7 @@ def over_numbers(
 ) -> Function:
     """The function `name` over all kinds of numbers, from the one over floats and the one over complex numbers.
 
-    It takes `arity` numbers; or else `pack` makes a tuple of numbers, the operands, from what it takes.
+    It takes `arity` numbers; or else `pack` makes a tuple of numbers, the operands, from what it takes: a sequence.
     """
 
     def general(*arguments: Any) -> Any:
@@ -71,29 +71,39 @@ def over_numbers(
 def where(condition: Any, x: Any, y: Any) -> Any:
     """`x` where `condition` holds, else `y`.
 
-    The condition is a bool, or what a comparison of numbers gave; x and y are numbers of any kind.
+    The condition is a bool, or what a comparison of numbers gave; x and y are numbers of any kind. TypeError if it is a
+    whole number, as `~` makes of a bool.
 
     >>> where(2.0 > 1.0, 10.0, 20.0)
     10.0
     """
-    if type(condition) is not bool and hasattr(condition, "where"):
-        return condition.where(x, y)
+    if type(condition) is not bool:
+        if hasattr(condition, "where"):
+            return condition.where(x, y)
+        if type(condition) is int:  # as ~True is, which is -2
+            raise TypeError(f"where: a condition is a comparison, got {condition}; write x <= y in place of ~(x > y)")
     return x if condition else y
 
 
 KERNELS["where"] = where
 
 
-def _atan2(y: complex, x: complex) -> complex:
-    angle = math.atan2(y.real, x.real)  # the rest is small, and keeps a small imaginary part
-    c, s = math.cos(angle), math.sin(angle)
-    return angle + cmath.atan((y * c - x * s) / (x * c + y * s))
+def unbounded(function: Function, limit: Function) -> Function:
+    """A function of `math` that overflows to infinity, as floats do in a product, where `math` raises."""
+
+    def overflowing(*x: float) -> float:
+        try:
+            return function(*x)  # type: ignore[no-any-return]
+        except OverflowError:
+            return limit(*x)  # type: ignore[no-any-return]
+
+    return overflowing
 
 
 # From math and cmath ------------------------------------------------------------------------------------------------
 # fmt: off
 
-exp   = over_numbers("exp",   math.exp,   cmath.exp)
+exp   = over_numbers("exp",   unbounded(math.exp, lambda x: inf), cmath.exp)
 log   = over_numbers("log",   math.log,   cmath.log)
 log2  = over_numbers("log2",  math.log2,  lambda z: cmath.log(z) / math.log(2.0))
 log10 = over_numbers("log10", math.log10, cmath.log10)
@@ -104,21 +114,17 @@ tan   = over_numbers("tan",   math.tan,   cmath.tan)
 asin  = over_numbers("asin",  math.asin,  cmath.asin)
 acos  = over_numbers("acos",  math.acos,  cmath.acos)
 atan  = over_numbers("atan",  math.atan,  cmath.atan)
-sinh  = over_numbers("sinh",  math.sinh,  cmath.sinh)
-cosh  = over_numbers("cosh",  math.cosh,  cmath.cosh)
+sinh  = over_numbers("sinh",  unbounded(math.sinh, lambda x: math.copysign(inf, x)), cmath.sinh)
+cosh  = over_numbers("cosh",  unbounded(math.cosh, lambda x: inf), cmath.cosh)
 tanh  = over_numbers("tanh",  math.tanh,  cmath.tanh)
 asinh = over_numbers("asinh", math.asinh, cmath.asinh)
 acosh = over_numbers("acosh", math.acosh, cmath.acosh)
 atanh = over_numbers("atanh", math.atanh, cmath.atanh)
 erf   = over_numbers("erf",   math.erf)
 erfc  = over_numbers("erfc",  math.erfc)
-expm1 = over_numbers("expm1", math.expm1, lambda z: complex(
-    math.expm1(z.real) * math.cos(z.imag) - 2 * math.sin(z.imag / 2)**2, math.exp(z.real) * math.sin(z.imag)))
-log1p = over_numbers("log1p", math.log1p, lambda z: complex(
-    math.log1p(z.real * (2 + z.real) + z.imag**2) / 2, math.atan2(z.imag, 1 + z.real)))
-atan2 = over_numbers("atan2", math.atan2, _atan2, arity=2)
 hypot = over_numbers("hypot", math.hypot, lambda x, y: cmath.sqrt(x * x + y * y), arity=2)
-pow   = over_numbers("pow",   math.pow,   lambda x, y: x**y, arity=2)
+pow   = over_numbers("pow",   unbounded(math.pow, lambda x, y: -inf if x < 0.0 and y % 2.0 else inf), lambda x, y: x**y,
+                     arity=2)
 # fmt: on
 
 # With a kink or a jump: chosen by the real part, and nan stays nan ----------------------------------------------------
@@ -146,17 +152,13 @@ def is_real(x: Any) -> bool:
     >>> is_real(2), is_real("2"), is_real(2j)
     (True, False, False)
     """
-    if hasattr(x, "dtype"):
-        return x.dtype.kind in "fiub" and x.shape == ()
+    if getattr(x, "shape", ()) != () or getattr(getattr(x, "dtype", None), "kind", "f") not in "fiub":
+        return False
     return hasattr(x, "__float__") and not hasattr(x, "operate")
 
 
 def is_complex(x: Any) -> bool:
-    """Whether `x` is a complex number of Python's or NumPy's.
-
-    >>> is_complex(2j), is_complex(2.0)
-    (True, False)
-    """
+    """Whether `x` is a complex number of Python's or NumPy's."""
     return isinstance(x, complex) or getattr(getattr(x, "dtype", None), "kind", "") == "c"
 
 
@@ -166,13 +168,15 @@ def real(x: Any, name: str) -> float:
     >>> real(True, "w")
     1.0
     """
-    if not is_real(x):
-        kind = "real number" if isinstance(x, complex) else "number"
-        raise TypeError(f"{name}: expected a {kind}, got {x!r} ({type(x).__name__})")
     try:
-        return float(x)
+        if is_real(x):
+            return float(x)
     except OverflowError:
         raise OverflowError(f"{name}: the {type(x).__name__} is too large for a float") from None
+    except (TypeError, ValueError):
+        pass  # it has a method __float__, which says that it is none
+    kind = "real number" if isinstance(x, complex) else "number"
+    raise TypeError(f"{name}: expected a {kind}, got {x!r} ({type(x).__name__})") from None
 
 
 def number(x: Any, name: str) -> Any:

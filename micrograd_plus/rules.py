@@ -1,19 +1,22 @@
 """The page of calculus: one rule per operation, which gives its value and its partial derivatives.
 
 A rule is written over numbers of any kind. Over floats it gives a value and its slopes; over Values, whose own rules
-then run, the second derivatives, the third, and so on. The template says how the operation is written in a program.
+then run, the second derivatives, the third, and so on.
 
-Inside a rule, as everywhere else, the name of an operation is the function that gives its value: in
-`def sin(x): return sin(x), cos(x)` the inner `sin` is what `rule` has put in the place of this function.
+Its template says how the operation is written in a program, and so computes its value over floats. Where that is just
+the operation's own name, as `sin({x})`, its value comes from functions.py or machinery/digits.py. Inside a rule, too,
+the name means that finished function: in `def sin(x): return sin(x), cos(x)` the inner `sin` gives the value at x.
 
-A rule does not branch with `if` on its operands, it chooses with `where`: a recorded program then stays right for
-other inputs. Where the value exists but the slope does not, the slope is a choice; docs/accuracy.md lists them.
+A rule does not branch with `if` on its operands, it chooses with `where`: a program that jit records then stays right
+for other inputs. Where the value exists but the slope does not, the slope is a choice; docs/accuracy.md lists them. A 0
+that is a choice is NOTHING, a 0.0 known by `is`: what it cuts off is cut off on purpose.
 """
 
 import math
 from math import inf, nan, pi
 
 from .functions import where
+from .machinery.digits import NOTHING, cosine
 from .machinery.operations import FUNCTIONS, RULES, Rule, rule
 
 __all__ = ["FUNCTIONS", "RULES", "Rule", "rule"]
@@ -33,23 +36,24 @@ def truediv(x, y):
     return quotient, reciprocal(y), -quotient / y
 @rule("mod({x}, {y})", "The remainder x % y, with the sign of y: mod(-1.0, 3.0) is 2.0", notation="{x} % {y}")
 def mod(x, y):
-    rest = mod(x, y)
-    return rest, 1.0, (rest - x) / y
+    remainder = mod(x, y)
+    return remainder, 1.0, where(remainder == x, NOTHING, (remainder - x) / y)
 @rule("pow({x}, {y})", "The power x**y, ValueError where it is not real: pow(2.0, 3.0) is 8.0", notation="{x} ** {y}")
 def pow(x, y):
-    power = pow(x, y)
-    steep = (x == 0.0) & (y < 1.0)                                  # the slope is infinite, or y = 0
+    power, zero = pow(x, y), x == 0.0
+    edge, steep = zero & (y == 1.0), zero & (y < 1.0)               # at x = 0, where slopes of slopes are infinite
     small = (y < 0.5) | (y > 2.0**53)                               # y - 1 would lose digits of y: take x**y / x
-    slope = where(small, y * power / where(small & (x != 0.0), x, 1.0),
-                         y * pow(where(steep, 1.0, x), where(small, 1.0, y - 1.0)))
-    cliff = reciprocal(pow(where(steep, x, 1.0), where(steep, 1.0 - y, 1.0)))
+    less = where(small, 1.0, y - 1.0)
+    slope = where(small, times(y, power / where(zero, 1.0, x)), y * pow(where(steep, 1.0, x), less))
+    cliff = reciprocal(sqrt(where(steep, x, 1.0))) + inf / where(steep & (y != 0.0), y, 1.0)
+    fall = -pow(where(zero, x, 1.0), where(zero & (y > 0.0), y - 0.25 * minimum(y, 1.0), 1.0))  # as xʸ log x, near 0
     return (power,
-            where(steep, where(y == 0.0, 0.0, y * cliff), slope),
-            power * where(x >= 0.0, log(where(x > 0.0, x, 1.0)), nan))
+            where(steep, where(y == 0.0, NOTHING, cliff), slope - sqrt(where(edge, y - 1.0, 0.0))),
+            where(zero, where(y > 0.0, fall, NOTHING), power * where(x > 0.0, log(where(x > 0.0, x, 1.0)), nan)))
 @rule("-{x}", "The opposite -x: neg(2.0) is -2.0")
 def neg(x): return -x, -1.0
 @rule("abs({x})", "The absolute value |x|, slope 0 at 0: abs(-2.0) is 2.0")
-def abs(x): return abs(x), sign(x)
+def abs(x): return abs(x), where(x == 0.0, NOTHING, sign(x))
 @rule("reciprocal({x})", "The reciprocal 1 / x, infinite at 0: reciprocal(4.0) is 0.25")
 def reciprocal(x):
     inverse = reciprocal(x)
@@ -58,19 +62,19 @@ def reciprocal(x):
 def times(x, y): return times(x, y), y, x
 # Jumps and kinks ------------------------------------------------------------------------------------------------------
 @rule("sign({x})", "The sign of x, -1, 0 or 1: sign(-2.0) is -1.0")
-def sign(x): return sign(x), 0.0
+def sign(x): return sign(x), NOTHING
 @rule("step({x})", "The unit step, 1 where x > 0, else 0: step(2.0) is 1.0")
-def step(x): return step(x), 0.0
+def step(x): return step(x), NOTHING
 @rule("floor({x})", "The largest whole number up to x: floor(-1.5) is -2.0")
-def floor(x): return floor(x), 0.0
+def floor(x): return floor(x), NOTHING
 @rule("ceil({x})", "The smallest whole number from x: ceil(-1.5) is -1.0")
-def ceil(x): return ceil(x), 0.0
+def ceil(x): return ceil(x), NOTHING
 @rule("maximum({x}, {y})", "The larger of x and y, half the slope to each at a tie: maximum(2.0, 3.0) is 3.0")
 def maximum(x, y):
-    return maximum(x, y), where(x > y, 1.0, where(x < y, 0.0, 0.5)), where(x < y, 1.0, where(x > y, 0.0, 0.5))
+    return maximum(x, y), where(x > y, 1.0, where(x < y, NOTHING, 0.5)), where(x < y, 1.0, where(x > y, NOTHING, 0.5))
 @rule("minimum({x}, {y})", "The smaller of x and y, half the slope to each at a tie: minimum(2.0, 3.0) is 2.0")
 def minimum(x, y):
-    return minimum(x, y), where(x < y, 1.0, where(x > y, 0.0, 0.5)), where(x > y, 1.0, where(x < y, 0.0, 0.5))
+    return minimum(x, y), where(x < y, 1.0, where(x > y, NOTHING, 0.5)), where(x > y, 1.0, where(x < y, NOTHING, 0.5))
 # Exponentials, logarithms, roots --------------------------------------------------------------------------------------
 @rule("exp({x})", "The exponential e**x: exp(0.0) is 1.0")
 def exp(x):
@@ -89,7 +93,7 @@ def log10(x): return log10(x), reciprocal(x) / math.log(10.0)
 @rule("sqrt({x})", "The square root of x >= 0, its slope infinite at 0: sqrt(9.0) is 3.0")
 def sqrt(x):
     root = sqrt(x)
-    return root, 0.5 * reciprocal(root + 0.0)                       # -0.0 + 0.0 is 0.0
+    return root, 0.5 * reciprocal(root + 0.0)                       # -0.0 + 0.0 is 0.0: slope +∞
 @rule("cbrt({x})", "The cube root of x, its slope infinite at 0: cbrt(-8.0) is -2.0")
 def cbrt(x):
     root = cbrt(x)
@@ -101,8 +105,8 @@ def sin(x): return sin(x), cos(x)
 def cos(x): return cos(x), -sin(x)
 @rule("tan({x})", "The tangent of x radians: tan(0.0) is 0.0")
 def tan(x):
-    slope = tan(x)
-    return slope, 1.0 + slope * slope
+    value = tan(x)
+    return value, 1.0 + value * value
 @rule("asin({x})", "The angle whose sine is x, in [-π/2, π/2]: asin(0.0) is 0.0", numpy="arcsin")
 def asin(x): return asin(x), reciprocal(sqrt((1.0 - x) * (1.0 + x)))  # 1 / √(1 - x²), with all digits near 1
 @rule("acos({x})", "The angle whose cosine is x, in [0, π]: acos(1.0) is 0.0", numpy="arccos")
@@ -112,13 +116,10 @@ def atan(x): return atan(x), reciprocal(1.0 + x * x)
 @rule("atan2({x}, {y})", "The angle of the point (y, x), slopes 0 at (0, 0): atan2(0.0, 1.0) is 0.0", numpy="arctan2")
 def atan2(x, y):
     length = hypot(x, y)
-    radius = where(length == 0.0, inf, length)
-    return atan2(x, y), y / radius / radius, -x / radius / radius    # y / (x² + y²), without overflow
+    radius = where(length == 0.0, 1.0, length)                      # y / (x² + y²), without overflow
+    return atan2(x, y), *[where(length == 0.0, NOTHING, side / radius / radius) for side in (y, -x)]
 @rule("hypot({x}, {y})", "The length of the vector (x, y), slopes 0 at (0, 0): hypot(3.0, 4.0) is 5.0")
-def hypot(x, y):
-    length = hypot(x, y)
-    radius = where(length == 0.0, inf, length)                      # then the slopes of every order are 0
-    return length, x / radius, y / radius
+def hypot(x, y): return hypot(x, y), cosine(x, y), cosine(y, x)       # x / √(x² + y²)
 # The hyperbola --------------------------------------------------------------------------------------------------------
 @rule("sinh({x})", "The hyperbolic sine of x: sinh(0.0) is 0.0")
 def sinh(x): return sinh(x), cosh(x)
@@ -147,19 +148,19 @@ def erf(x): return erf(x), 2.0 / math.sqrt(pi) * gaussian(x, -1.0)
 def erfc(x): return erfc(x), -2.0 / math.sqrt(pi) * gaussian(x, -1.0)
 # Networks -------------------------------------------------------------------------------------------------------------
 @rule("maximum({x}, 0.0)", "The rectifier, x where x > 0, else 0: relu(-2.0) is 0.0")
-def relu(x): return relu(x), step(x)
+def relu(x): return relu(x), where(x <= 0.0, NOTHING, step(x))
 @rule("maximum({x}, 0.0) + {y} * minimum(0.0, {x})", "Where x > 0, x, else y * x: leaky_relu(-2.0) is -0.02")
-def leaky_relu(x, y=0.01): return leaky_relu(x, y), where(x > 0.0, 1.0, y), minimum(x, 0.0)
+def leaky_relu(x, y=0.01): return leaky_relu(x, y), where(x > 0.0, 1.0, y), where(x >= 0.0, NOTHING, x)
 @rule("maximum({x}, 0.0) + {y} * expm1(minimum(0.0, {x}))", "Where x > 0, x, else y * expm1(x): elu(2.0) is 2.0")
 def elu(x, y=1.0):
     low = where(x > 0.0, 0.0, x)
     root = exp(0.5 * low)                                           # exp(low) alone may be too small for a float
-    return elu(x, y), where(x > 0.0, 1.0, y * root * root), expm1(low)
+    return elu(x, y), where(x > 0.0, 1.0, y * root * root), where(x >= 0.0, NOTHING, expm1(low))
 @rule("{x} * ndtr({x})", "The Gaussian error linear unit, x * ndtr(x) (Hendrycks and Gimpel, 2016): gelu(0.0) is 0.0")
 def gelu(x): return gelu(x), ndtr(x) + x * gaussian(x, -0.5) / math.sqrt(2.0 * pi)
 @rule("exp(minimum({x}, 0.0)) / (1.0 + exp(-abs({x})))", "The logistic function 1 / (1 + e**-x): sigmoid(0.0) is 0.5")
 def sigmoid(x):
-    less = sigmoid(where(x > 0.0, -x, x))                           # of σ(x) and σ(-x): 1 - less loses no digits
+    less = sigmoid(where(x > 0.0, -x, x))                           # the smaller of σ(x), σ(-x): 1 - less is exact
     return sigmoid(x), less - less * less
 @rule("{x} * sigmoid({x})", "The sigmoid linear unit, x * sigmoid(x): silu(0.0) is 0.0")
 def silu(x):

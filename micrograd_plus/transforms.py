@@ -2,8 +2,8 @@
 
 Each call of a transform takes a fresh level, wraps the inputs of f as Values of that level, runs f, and reads off the
 derivatives. To it, a Value of an outer level is a constant, and a Value that an inner transform left behind stands for
-its number. That is all it takes for transforms to nest without confusing their perturbations (Siskind and Pearlmutter,
-"Perturbation confusion and referential transparency", 2005).
+its number. That is all it takes for transforms to nest without taking the tangent of one for that of another (Siskind
+and Pearlmutter, "Perturbation confusion and referential transparency", 2005).
 
 Arguments and results are numbers, or lists, tuples and dicts of them, nested as you like, and NumPy arrays.
 """
@@ -15,9 +15,10 @@ from itertools import count
 from math import inf
 
 from .functions import number
-from .machinery.digits import NOTHING
+from .machinery import trees
+from .machinery.digits import NOTHING, doubts
 from .machinery.running import running
-from .machinery.trees import leaves_like, tree_fill, tree_flatten, tree_leaves, tree_unflatten
+from .machinery.trees import tree_fill, tree_flatten, tree_leaves, tree_map, tree_rows, tree_unflatten
 from .value import Dual, Value, is_at, sweep, variable
 
 TYPE_CHECKING = False
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .functions import Function
+
+    Argnums = int | Sequence[int]
 
 _levels = count(1)
 
@@ -46,27 +49,33 @@ def derivative(f: Function, n: int = 1) -> Function:
 
     def slope(x: Any) -> Any:
         value, tangent = jvp(f, (number(x, "derivative: the argument"),), (1.0,))
-        number(value, f"derivative: the result of {_name(f)}")
+        trees.one_number(value, f"derivative: the result of {trees.name_of(f)}")
         return tangent
 
-    return derivative(_named(f, slope), n - 1)
+    return derivative(trees.named(f, slope), n - 1)
 
 
-def grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
+def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     """The gradient of `f`, whose result is one number, in reverse mode.
 
     The result takes the arguments of f and returns the derivatives with respect to argument number `argnums`, in the
-    structure of that argument, or a tuple of such if `argnums` is a tuple. It raises a TypeError if f does not return
-    one number, a ValueError if there is no such argument.
+    structure of that argument, or a tuple of such if `argnums` is a list or a tuple. With `has_aux`, f returns a pair
+    of the number and anything else, and the result is a pair of the gradient and that. It raises a TypeError if f does
+    not return one number, a ValueError if there is no such argument.
 
     >>> grad(lambda p: p["w"] * p["x"] ** 2)({"w": 3.0, "x": 2.0})
     {'w': 4.0, 'x': 12.0}
     """
-    both = value_and_grad(f, argnums)
-    return _named(f, lambda *args, **kwargs: both(*args, **kwargs)[1])
+    both = value_and_grad(f, argnums, has_aux)
+
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        value, gradients = both(*args, **kwargs)
+        return (gradients, value[1]) if has_aux else gradients
+
+    return trees.named(f, gradient)
 
 
-def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
+def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     """As `grad`, but with the value of `f`: a pair of value and gradient. It raises what `grad` raises.
 
     >>> value_and_grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 5.0)
@@ -74,20 +83,24 @@ def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
     """
 
     def both(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        inner, primals = _restrict(f, argnums, args, kwargs)
-        value, pullback = vjp(inner, *primals)
-        number(value, f"grad: the result of {_name(f)} (for more numbers than one there is jacobian)")
-        gradients = pullback(1.0)
-        return value, gradients if isinstance(argnums, tuple) else gradients[0]
+        inner, primals, several = trees.restricted(f, argnums, args, kwargs)
+        with doubts:
+            value, pullback, *aux = _vjp(inner, primals, has_aux)
+            trees.one_number(
+                value, f"grad: the result of {trees.name_of(f)} (for more numbers than one there is jacobian)"
+            )
+            gradients = pullback(1.0)
+        return (value, *aux) if has_aux else value, gradients if several else gradients[0]
 
-    return _named(f, both)
+    return trees.named(f, both)
 
 
-def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """Forward mode: the value of `f` at `primals`, and its derivative in the direction `tangents`.
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
+    """Forward mode (a Jacobian-vector product): the value of `f`, and its derivative in the direction `tangents`.
 
-    `primals` and `tangents` are sequences with one item per argument, of the same structure; value and derivative have
-    the structure of f's result. ValueError if the structures differ, TypeError if f returns anything but numbers.
+    `primals`, the arguments of f, and `tangents` are sequences of the same structure; value and derivative have the
+    structure of f's result. With `has_aux`, f returns a pair of the result and anything else, which comes third.
+    ValueError if the structures differ, TypeError if f returns no numbers.
 
     >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, 10.0))
     (10.0, 25.0)
@@ -97,47 +110,56 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
             f"jvp: primals and tangents have one item per argument, as in (2.0,), got {primals!r}, {tangents!r}"
         )
     level = next(_levels)
-    xs, structure = _primals(tuple(primals), "jvp: a primal")
-    speeds = leaves_like(structure, tuple(primals), tuple(tangents), "jvp: primals and tangents")
+    xs, structure = trees.arguments(tuple(primals), "jvp: a primal")
+    speeds = trees.leaves_like(structure, tuple(primals), tuple(tangents), "jvp: primals and tangents")
     inputs = [variable(x, level, Dual) for x in xs]
     for x, tangent in zip(inputs, speeds, strict=True):
-        x.tangent = number(tangent, "jvp: a tangent")
-    ys, structure = _run(f, tree_unflatten(structure, inputs), level)
-    slopes = [_settle(y.tangent) if is_at(y, level) else 0.0 for y in ys]
-    return tree_unflatten(structure, map(_settle, ys)), tree_unflatten(structure, slopes)
+        x.tangent = trees.seed(tangent, "jvp: a tangent")
+    with doubts:
+        ys, out, *aux = _run(f, tree_unflatten(structure, inputs), level, has_aux)
+    slopes = [_settle(y.tangent) if is_at(y, level) else 0.0 for y in ys]  # the level is over: this unwraps its Values
+    return tree_unflatten(out, map(_settle, ys)), tree_unflatten(out, slopes), *aux
 
 
-def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
-    """Reverse mode: the value of `f` at `primals`, and a function that pulls cotangents back through f.
+def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
+    """Reverse mode (a vector-Jacobian product): the value of `f` at `primals`, and the pullback of gradients through f.
 
-    That function takes cotangents in the structure of f's result, and returns a tuple with a gradient for each primal,
-    in its structure; it raises a ValueError if the structure differs, a TypeError if something in it is no number.
-    TypeError if f returns anything but numbers.
+    The pullback takes cotangents, which are gradients of the numbers in f's result, in its structure, and returns a
+    tuple with a gradient for each primal. It raises a ValueError if the structure differs, a TypeError if something in
+    it is no number. With `has_aux`, f returns a pair of the result and anything else, which comes third. TypeError if f
+    returns no numbers.
 
     >>> value, pullback = vjp(lambda x, y: [x * y, x + y], 2.0, 5.0)
     >>> value, pullback([1.0, 10.0])
     ([10.0, 7.0], (15.0, 12.0))
     """
+    with doubts:
+        return _vjp(f, primals, has_aux, keep=True)
+
+
+def _vjp(f: Function, primals: tuple[Any, ...], has_aux: bool = False, keep: bool = False) -> Any:
     level = next(_levels)
-    xs, structure = _primals(primals, "an argument")
+    xs, structure = trees.arguments(primals, "an argument")
     inputs = [variable(x, level) for x in xs]
-    ys, out = _run(f, tree_unflatten(structure, inputs), level)
+    ys, out, *aux = _run(f, tree_unflatten(structure, inputs), level, has_aux)
+    if keep:  # the pullback may be called when the data of parameters, which are partials here, have changed
+        trees.freeze([y for y in ys if is_at(y, level)])
     value = tree_unflatten(out, map(_settle, ys))
     lock = allocate_lock()  # two threads may pull back at once, and the gradients pass through the nodes
 
     def pullback(cotangents: Any) -> Any:
-        seeds = leaves_like(out, value, cotangents, "vjp: value and cotangents")
-        roots = [(y, number(seed, "vjp: a cotangent")) for y, seed in zip(ys, seeds, strict=True)]
-        with lock:
+        seeds = trees.leaves_like(out, value, cotangents, "vjp: value and cotangents")
+        roots = [(y, trees.seed(x, "vjp: a cotangent")) for y, x in zip(ys, seeds, strict=True)]
+        with lock, doubts:
             for x in inputs:
                 x.grad = NOTHING
             sweep([root for root in roots if is_at(root[0], level)])
             return tree_unflatten(structure, [_settle(x.grad) for x in inputs])
 
-    return value, pullback
+    return value, pullback, *aux
 
 
-def jacobian(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
+def jacobian(f: Function, argnums: Argnums = 0) -> Function:
     """The derivatives of every number in the result of `f`, forward or reverse, whichever takes fewer sweeps.
 
     The result takes the arguments of f, and returns the structure of f's result with a gradient (as of `grad`) in the
@@ -148,21 +170,22 @@ def jacobian(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
     """
 
     def gradients(*args: Any, **kwargs: Any) -> Any:
-        inner, primals = _restrict(f, argnums, args, kwargs)
-        value, pullback = vjp(inner, *primals)
-        outputs, inputs = tree_leaves(value), tree_leaves(primals)
-        if len(outputs) <= len(inputs) or not inputs:
-            rows = [pullback(row) for row in _basis(value, len(outputs))]
-        else:
-            columns = [tree_leaves(jvp(inner, primals, column)[1]) for column in _basis(primals, len(inputs))]
-            rows = [tree_fill(primals, row) for row in zip(*columns, strict=True)]
-        return tree_fill(value, rows if isinstance(argnums, tuple) else [row[0] for row in rows])
+        inner, primals, several = trees.restricted(f, argnums, args, kwargs)
+        with doubts:
+            value, pullback = _vjp(inner, primals)
+            outputs, inputs = tree_leaves(value), tree_leaves(primals)
+            if len(outputs) <= len(inputs) or not inputs:
+                rows = [pullback(row) for row in trees.basis(value, len(outputs))]
+            else:
+                columns = [tree_leaves(jvp(inner, primals, column)[1]) for column in trees.basis(primals, len(inputs))]
+                rows = [tree_fill(primals, row) for row in zip(*columns, strict=True)]
+        return tree_rows(value, rows if several else [row[0] for row in rows])
 
-    return _named(f, gradients)
+    return trees.named(f, gradients)
 
 
-def hessian(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
-    """The second derivatives of `f`, whose result is one number: the Jacobian of its gradient, and raises as these.
+def hessian(f: Function, argnums: Argnums = 0) -> Function:
+    """The second derivatives of `f`, whose result is one number: the Jacobian of its gradient; it raises what they do.
 
     >>> hessian(lambda x: x[0] ** 2 * x[1])([3.0, 5.0])
     [[10.0, 6.0], [6.0, 0.0]]
@@ -183,39 +206,6 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return jvp(grad(f, tuple(range(len(primals))) if several else 0), primals, tangents)[1]
 
 
-def _primals(primals: tuple[Any, ...], what: str) -> tuple[list[Any], Any]:
-    """The numbers in the arguments, and their structure; TypeError if an argument is no tree of numbers."""
-    for x in primals:
-        if type(x) is not float:
-            tree_flatten(x, what)  # None or a string may be part of a structure, but is no argument to differentiate by
-    leaves, structure = tree_flatten(primals, what)
-    return [number(x, what) for x in leaves], structure
-
-
-def _basis(tree: Any, n: int) -> list[Any]:
-    return [tree_fill(tree, [1.0 if i == j else NOTHING for j in range(n)]) for i in range(n)]
-
-
-def _restrict(f: Function, argnums: int | tuple[int, ...], args: Any, kwargs: Any) -> tuple[Function, tuple[Any, ...]]:
-    """`f` as a function of the arguments numbered `argnums` alone, and these arguments."""
-    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
-    for i in numbers:
-        if type(i) is not int or not -len(args) <= i < len(args):
-            raise ValueError(
-                f"argnums: {_name(f)} was called with {len(args)} positional arguments, there is no number {i!r}"
-            )
-    if len({i % len(args) for i in numbers}) < len(numbers):
-        raise ValueError(f"argnums: {argnums!r} names an argument of {_name(f)} twice")
-
-    def inner(*chosen: Any) -> Any:
-        arguments = list(args)
-        for i, x in zip(numbers, chosen, strict=True):
-            arguments[i] = x
-        return f(*arguments, **kwargs)
-
-    return _named(f, inner), tuple([args[i] for i in numbers])
-
-
 # Levels ---------------------------------------------------------------------------------------------------------------
 
 
@@ -224,13 +214,19 @@ def _restrict(f: Function, argnums: int | tuple[int, ...], args: Any, kwargs: An
 _live = {0}
 
 
-def _run(f: Function, inputs: Any, level: int) -> tuple[list[Any], Any]:
-    """The result of `f`, taken apart. What transforms inside left behind, or such that are over, becomes its number."""
+def _run(f: Function, inputs: Any, level: int, has_aux: bool = False) -> Any:
+    """The result of `f`, taken apart, and with `has_aux` what it returned besides.
+
+    A Value that a transform inside left behind, or one that is over, is replaced by its number.
+    """
+    what = f"the result of {trees.name_of(f)}"
     _live.add(level)
     running.depth += 1
     try:
-        leaves, structure = tree_flatten(f(*inputs), what := f"the result of {_name(f)}")
-        return [number(_settle(y, level), what) for y in leaves], structure
+        result, *aux = f(*inputs) if has_aux else (f(*inputs),)
+        leaves, structure = tree_flatten(result, what)
+        leaves = [number(_settle(y, level), what) for y in leaves]
+        return leaves, structure, *[tree_map(lambda x: _settle(x, level - 1), x) for x in aux]
     finally:
         running.depth -= 1
         _live.remove(level)
@@ -241,13 +237,3 @@ def _settle(x: Any, level: float = inf) -> Any:
     while isinstance(x, Value) and (x.level > level or x.level not in _live):
         x = x.data
     return x
-
-
-def _name(f: Any) -> str:
-    return getattr(f, "__name__", repr(f))
-
-
-def _named(f: Any, function: Any) -> Function:
-    """`function`, under the name of `f`, for messages."""
-    function.__name__, function.__wrapped__ = _name(f), f
-    return function  # type: ignore[no-any-return]

@@ -12,41 +12,47 @@ Forward mode says how every number depends on one input, reverse mode how one ou
 from __future__ import annotations
 
 from .functions import deepest, number, real
-from .machinery.digits import NOTHING, plus, times  # the chain rule's + and ×: a zero, and NOTHING, passes nothing on
-from .machinery.operators import Number, arrived, explained
+from .machinery.digits import NOTHING, constant, doubts, plus, times
+from .machinery.digits import bottom as bottom
+from .machinery.operators import Number, arrived, checked, explained, sound
 from .rules import RULES, Rule
 from .tape import parents, tape
 
-TYPE_CHECKING = False
+TYPE_CHECKING = False  # typing is for the type checker: importing it would double the time of `import micrograd_plus`
 if TYPE_CHECKING:
     from typing import Any
 
 
 def operate(rule: Rule, operands: tuple[Any, ...]) -> Value:
     """The result of an operation: its number, its tangent, and what it was made of with which partials."""
-    top = deepest(operands)
-    numbers = [x.data if is_at(x, top.level) else x for x in operands]
-    data, *partials = rule.partials(*numbers)
-    result = variable(data, top.level, type(top))
+    deep = deepest(operands)
+    ours = [is_at(x, deep.level) for x in operands]  # the others are constants: plain numbers, Values of outer levels
+    numbers = [x.data if its else constant(x) for x, its in zip(operands, ours, strict=True)]
+    data, *partials = checked(rule, rule.partials(*numbers), ours)
+    result = variable(data, deep.level, type(deep))
     for i, x in enumerate(operands):
-        if is_at(x, top.level):
-            result.tangent = plus(result.tangent, times(x.tangent, partials[i]))  # forward mode: tangents are pushed
+        if ours[i]:  # forward mode: its tangent is pushed along the partial
+            result.tangent = plus(result.tangent, times(x.tangent, partials[i], (rule, x)))
         else:
-            partials[i] = None  # a constant: a plain number, or a Value of an outer level
+            partials[i] = None  # no gradient passes to a constant
     result.remember(rule, operands, partials)
     return result
 
 
 def sweep(roots: list[tuple[Value, Any]]) -> None:
-    """Reverse mode: pull the gradients given with `roots` back through the graph. In leaves they add up."""
+    """Reverse mode: pull the gradients given with `roots` back through the graph. In leaves they add up.
+
+    The sum is `plus`, the product `times`: as + and ×, but a zero wins against infinity. NOTHING is a 0.0 known by
+    `is`: no gradient has arrived, or none is meant to pass.
+    """
     order = tape(*[root for root, _ in roots])
     for node in order:
-        node.grad = node.grad if node.left is None else NOTHING  # between, those of an earlier sweep are forgotten
+        node.grad = node.grad if node.left is None and sound(node) else NOTHING  # results start anew, leaves add up
     for root, gradient in roots:
         root.grad = plus(root.grad, gradient)
     for node in reversed(order):  # a node's turn comes when all that used it have passed their share to it
         for x, partial in parents(node):
-            x.grad = plus(x.grad, arrived(times(node.grad, partial), x))
+            x.grad = plus(x.grad, arrived(times(node.grad, partial, (node.rule, x)), x))
 
 
 class Value(Number):
@@ -54,7 +60,9 @@ class Value(Number):
 
     It was made by `rule` from the operands `left` and `right`, with the partial derivatives `d_left` and `d_right`,
     None for constants; of operations over sequences `left` holds all operands and `right` all partials. `level` is 0,
-    or the number of the transform that it belongs to. TypeError if `data` or `tangent` is not a real number.
+    or the number of the transform call that it belongs to: one that starts inside another has the higher number, is
+    "deeper", and its Values hold those of the outer one as their `data`. Operators come from `Number`: x + y calls
+    operate("add", (x, y)). TypeError if `data` or `tangent` is not a real number.
 
     >>> x = Value(3.0, tangent=1.0, label="x")
     >>> y = x * x
@@ -68,7 +76,7 @@ class Value(Number):
 
     def __init__(self, data: Any, *, tangent: Any = NOTHING, label: str = "") -> None:
         self.data = real(data, label or "Value")
-        self.tangent = tangent if tangent is NOTHING else real(tangent, "Value: the tangent")
+        self.tangent = real(tangent, "Value: the tangent") or NOTHING
         self.grad: Any = NOTHING
         self.level = 0
         self.rule = INPUT
@@ -82,18 +90,19 @@ class Value(Number):
     def backward(self, grad: Any = 1.0) -> None:
         """Reverse mode: add the derivatives of this Value, times `grad`, to the `grad` of all it was made of.
 
-        In the Values between, unlike in the inputs, the `grad` of an earlier call is forgotten. TypeError if this is a
-        Value of a transform, or `grad` no number.
+        In the results between, unlike in the inputs, the `grad` of an earlier call is forgotten. TypeError if this is a
+        Value of a transform, `grad` no number, or the data of an input no float. RuntimeWarning if a zero met infinity.
 
         >>> a = Value(2.0)
         >>> (a * a * a).backward()
         >>> a.grad
         12.0
         """
-        if self.level or hasattr(bottom(self.data), "operate"):
+        if self.level or hasattr(bottom(self), "operate"):
             inside = "a transform" if self.level else "jit"
             raise TypeError(f"{self!r}.backward(): inside of {inside} there are vjp and grad for that")
-        sweep([(self, real(grad, "backward"))])
+        with doubts:
+            sweep([(self, real(grad, "backward") or NOTHING)])
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Value:
         """The operation of that name on these operands, of which this Value is the deepest."""
@@ -118,6 +127,10 @@ class Value(Number):
         """Whether a comparison holds for the numbers: so ordinary control flow works."""
         return holds(self.data, other.data if is_at(other, self.level) else other)
 
+    def bottom(self) -> Any:
+        """The number inside, where `data` may be a Value of an outer level."""
+        return bottom(self.data)
+
     @property
     def label(self) -> str:
         """The name in drawings and messages; the empty string if there is none."""
@@ -127,12 +140,13 @@ class Value(Number):
     def label(self, label: str) -> None:
         if not isinstance(label, str):
             raise TypeError(f"label: expected a string, got {label!r} ({type(label).__name__})")
-        self.rule = self.rule.marked(label, self.rule.calls)  # few have a label: kept with the rule, it takes no room
-        if hasattr(symbol := bottom(self.data), "label"):
-            symbol.label = label  # a program that is being recorded tells the same names
+        self.rule = self.rule.marked(label, self.rule.calls)  # a copy of the rule holds it: most Values need no room
+        if hasattr(symbol := bottom(self), "label"):
+            symbol.label = label  # a program that jit records tells the same names
 
-    _prev = property(lambda self: {x for x, _ in parents(self)})  # as micrograd calls them, for programs
-    _op = property(lambda self: self.rule.symbol())  # that walk its graph
+    # micrograd's names, for programs that walk its graph
+    _prev = property(lambda self: {x for x, _ in parents(self)})
+    _op = property(lambda self: self.rule.symbol())
 
     def __repr__(self) -> str:
         tangent = "" if self.tangent is NOTHING else f", tangent={self.tangent!r}"
@@ -145,9 +159,20 @@ class Value(Number):
     def __bool__(self) -> bool:
         return bool(self.data)
 
-    # A copy, and what comes back from a pickle, has the number, the gradient and the label, but no history.
+    def __copy__(self) -> Value:
+        if self.level or hasattr(bottom(self), "operate"):
+            return self  # inside a transform its gradient would be lost
+        if self.left is not None:
+            raise TypeError(f"{self!r} was computed: copy its number, {self.label or 'v'}.data, or compute it again")
+        return _restore(self.data, self.grad, self.label)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        return self.__copy__()
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (bottom(self.data), bottom(self.grad), self.label)
+        if self.__copy__() is self:
+            raise TypeError(f"{self!r} is of a transform that runs: it cannot be pickled; its number is .data")
+        return _restore, (self.data, self.grad, self.label)
 
 
 class Dual(Value):
@@ -182,17 +207,6 @@ def is_at(x: Any, level: int) -> bool:
     (True, False, False)
     """
     return isinstance(x, Value) and x.level == level
-
-
-def bottom(x: Any) -> Any:
-    """The number inside a Value of Values; any other number as it is.
-
-    >>> bottom(variable(Value(3.0), level=7)), bottom(2.0)
-    (3.0, 2.0)
-    """
-    while isinstance(x, Value):
-        x = x.data
-    return x
 
 
 def _restore(data: float, grad: float, label: str) -> Value:

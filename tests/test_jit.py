@@ -259,6 +259,7 @@ def test_hundreds_of_choices_in_each_other_make_a_program_that_grows_with_their_
         assert len(program.source) < 400 * 300
 
 
+@pytest.mark.filterwarnings("ignore:0 · ∞")
 def test_an_overflow_beside_a_zero_does_not_make_a_nan():
     """What the chain rule multiplies by 0 is 0, also where it is infinite; a plain product would be nan."""
 
@@ -275,6 +276,7 @@ def test_an_overflow_beside_a_zero_does_not_make_a_nan():
     assert alone(jit(compared), 1e200) == compared(1e200) == 1.0
 
 
+@pytest.mark.filterwarnings("ignore:0 · ∞")
 def test_zero_times_infinity_along_a_path_is_zero():
     def f(x):
         return mg.relu(x - 1.0) * mg.sqrt(x)  # at 0 the root has the slope inf, and what it is multiplied by is 0
@@ -363,7 +365,7 @@ def log_of_labelled(x):
 
 @pytest.mark.parametrize(
     ("f", "x"),
-    [(mg.log, -1.0), (mg.sqrt, -2.0), (mg.exp, 1e3), (lambda x: 1.0 / x, 0.0), (value_and_grad(log_of_labelled), 1.0)],
+    [(mg.log, -1.0), (mg.sqrt, -2.0), (lambda x: 1.0 / x, 0.0), (value_and_grad(log_of_labelled), 1.0)],
 )
 def test_what_raises_in_the_program_raises_as_in_eager(f, x):
     with pytest.raises((ValueError, ArithmeticError)) as expected:
@@ -969,3 +971,45 @@ def test_the_function_is_still_the_function_after_its_package_is_imported():
     from micrograd_plus.jit import jit as same_one
 
     assert same_one is mg.jit
+
+
+@pytest.mark.parametrize("backend", ["python", "llvm"])
+def test_what_the_function_catches_would_be_lost(backend):
+    def root(x):
+        try:
+            mg.sqrt(x)
+        except ValueError:
+            return -x
+        return x
+
+    def quotient(x, y):
+        try:
+            return x / y
+        except (KeyError, ZeroDivisionError):
+            return 0.0
+
+    for f, args in ((root, (-4.0,)), (quotient, (1.0, 0.0)), (grad(root), (-4.0,))):
+        with pytest.raises(TypeError, match=r"test_jit\.py, line \d+: \w+ may raise, and the function catches that"):
+            jit(f, backend)(*args)
+
+
+def test_what_it_catches_beside_that_is_its_own_affair():
+    def f(xs):
+        found = {}
+        try:
+            y = mg.sqrt(xs[0]) + found["bias"]
+        except KeyError:
+            y = mg.log(xs[0])
+        try:
+            y = y / xs[1]
+        finally:
+            found["y"] = y
+        return y
+
+    assert jit(f)([4.0, 2.0]) == f([4.0, 2.0])
+
+
+@pytest.mark.parametrize("condition", [~(2.0 > 1.0), 1, 0])
+def test_a_whole_number_is_no_condition(condition):
+    with pytest.raises(TypeError, match="where: a condition is a comparison, got"):
+        mg.where(condition, 1.0, 2.0)

@@ -76,6 +76,7 @@ class Compiled:
         self.reason = ""
         self._vmap: Any = getattr(f, "vmap", None)
         self._programs: dict[Any, Any] = {}
+        self._quick: tuple[Function, Any] = (lambda args: None), None  # what the call before has gone through
         self._latest: Any = None
         self._lock, self._warned = allocate_lock(), False
 
@@ -87,6 +88,13 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if running.depth:  # what it would be recorded by is around it
             return self.__wrapped__(*args, **kwargs)
+        take, program = self._quick
+        if not kwargs and (leaves := take(args)) is not None:
+            try:
+                result, self.reason = program(leaves), ""
+                return result
+            except Exception:  # noqa: S110: whatever it is, below it is told
+                pass
         try:
             program, leaves = self._program(args, kwargs)
         except _NoProgram as reason:
@@ -165,6 +173,8 @@ class Compiled:
                 self._programs[key] = self._programs.pop(key, program)
         if type(program) is _NoProgram:
             raise program
+        if program is not self._quick[1]:
+            self._quick = _taker(structure), program
         return program, leaves
 
     def _mapped(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -322,6 +332,30 @@ def _key(structure: Any) -> Any:
     return kind, rest, parts if type(parts) is int else tuple(map(_key, parts))
 
 
+def _taker(structure: Any) -> Function:
+    """As `tree_flatten` for arguments of this structure, lists, tuples and numbers, but fast; None for all others."""
+    checks: list[str] = []
+
+    def parts(structure: Any, text: str) -> str:
+        if structure is NUMBER:
+            return text
+        kind, _, items = structure if type(structure) is tuple else (None, None, 0)
+        if kind is not list and kind is not tuple:
+            checks.append("False")
+            return ""
+        n = items if type(items) is int else len(items)
+        checks.append(f"type({text}) is {kind.__name__} and len({text}) == {n}")
+        if type(items) is int:
+            return f"*{text}"
+        return ", ".join([parts(item, f"{text}[{i}]") for i, item in enumerate(items)])
+
+    items = structure[2] if type(structure[2]) is list else [NUMBER]
+    taken = parts(items[0], "args")
+    if len(items) > 1 or "False" in checks:
+        return lambda args: None
+    return eval(f"lambda args: [{taken}] if {' and '.join(checks)} else None")  # type: ignore[no-any-return]
+
+
 # Names, and results ---------------------------------------------------------------------------------------------------
 
 
@@ -363,11 +397,11 @@ def filler(structure: Any, array: Function = array) -> Function:
     {'w': [1.0, 2.0], 'b': (3.0,)}
     """
     words: dict[str, Any] = {}
-    text = _filling(structure, words, count(), array)
-    return eval(f"lambda y: {text}", words)
+    text = _filling(structure, words, count(), array, structure)
+    return eval(f"lambda y: {text}", words)  # type: ignore[no-any-return]
 
 
-def _filling(structure: Any, words: dict[str, Any], places: Iterator[int], array: Function) -> str:
+def _filling(structure: Any, words: dict[str, Any], places: Iterator[int], array: Function, whole: Any) -> str:
     def word(x: Any) -> str:
         words[f"w{len(words)}"] = x
         return f"w{len(words) - 1}"
@@ -380,8 +414,10 @@ def _filling(structure: Any, words: dict[str, Any], places: Iterator[int], array
     if type(parts) is int:
         numbers = [next(places) for _ in range(parts)]
         text = f"*y[{numbers[0]}:{numbers[-1] + 1}]" if numbers else ""
+        if kind is list and structure is whole:
+            return "list(y)"
     else:
-        text = ", ".join([_filling(part, words, places, array) for part in parts])
+        text = ", ".join([_filling(part, words, places, array, whole) for part in parts])
     if kind is list:
         return f"[{text}]"
     if kind is tuple:

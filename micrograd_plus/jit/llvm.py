@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from math import factorial, log
 from threading import local
 
-import llvmlite.binding as llvm
+import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
 from ..functions import KERNELS
 from .compiled import filler
@@ -41,8 +41,8 @@ TEXTS = {
     "truediv": "{r} = fdiv T {0}, {1}",
     "neg": "{r} = fneg T {0}",
     "reciprocal": "{r} = fdiv T ONE, {0}",
-    "times": "{r}a = fcmp oeq T {0}, ZERO\n{r}b = fcmp oeq T {1}, ZERO\n{r}c = or B {r}a, {r}b\n"
-    "{r}p = fmul T {0}, {1}\n{r} = select B {r}c, T ZERO, T {r}p",
+    "times": "{r}a = fcmp une T {0}, ZERO\n{r}b = fcmp une T {1}, ZERO\n{r}c = and B {r}a, {r}b\n"
+    "{r}p = fmul T {0}, {1}\n{r} = select B {r}c, T {r}p, T ZERO",
     "mod": "{r}a = frem T {0}, {1}\n{r}b = fmul T {r}a, {1}\n{r}c = fcmp olt T {r}b, ZERO\n"
     "{r}d = fadd T {r}a, {1}\n{r} = select B {r}c, T {r}d, T {r}a",
     "step": "{r}a = fcmp ogt T {0}, ZERO\n{r}b = select B {r}a, T ONE, T ZERO\n{r}c = fcmp uno T {0}, {0}\n"
@@ -137,6 +137,8 @@ class Batched:
 
     def __init__(self, inputs: Sequence[Symbol], outputs: list[Any], mapped: list[bool], reduce: list[str]) -> None:
         self.mapped, self.reduce = mapped, reduce
+        self._singles = [i for i, is_mapped in enumerate(mapped) if not is_mapped]
+        self._means = [how == "mean" for how in reduce if how]
         self._code = code = _Code(inputs, outputs, LANES, self._loop(len(inputs), len(outputs)))
         self.source = code.source
         kinds = [ctypes.c_void_p] * 4 + [ctypes.c_int64] * 2
@@ -182,13 +184,13 @@ class Batched:
         arrays = [column for x in leaves if type(x) is not float for column in x.reshape(n, -1).T]
         start = numpy.zeros((code.slots, LANES))
         start[code.n : code.n + code.k] = numpy.reshape(code.constants, (-1, 1))
-        singles = [i for i, is_mapped in enumerate(self.mapped) if not is_mapped]
-        start[singles] = numpy.reshape([x for x in leaves if type(x) is float], (-1, 1))
+        numbers = [x for x in leaves if type(x) is float]
+        start[self._singles] = numpy.frombuffer(struct.pack(f"{len(numbers)}d", *numbers)).reshape(-1, 1)
         stacks = numpy.empty((len(stacked), n))
 
         def chunk(at: int) -> Any:
             size = min(CHUNK, n - at)
-            room, whole = start.copy(), -(-size // LANES) * LANES
+            room, whole = start.copy() if n > CHUNK else start, -(-size // LANES) * LANES
             columns = numpy.empty((len(arrays), whole))
             for row, x in zip(columns, arrays, strict=True):
                 row[:size] = x[at : at + size]
@@ -215,8 +217,9 @@ class Batched:
                 totals = sum(threads.map(chunk, starts))
         else:
             totals = chunk(0)
-        rows, numbers = iter(stacks), iter(totals.tolist())
-        return [next(rows) if not how else next(numbers) / (n if how == "mean" else 1) for how in self.reduce]
+        totals = (totals / numpy.where(self._means, n, 1)).tolist()
+        rows, numbers = iter(stacks), iter(totals)
+        return [next(numbers) if how else next(rows) for how in self.reduce] if stacked else totals
 
 
 class _Code:
@@ -241,7 +244,7 @@ class _Code:
         self._places(inputs, outputs, parts)
         level = 1 if len(lines) <= FAST else 0
         sources, calls, size = [], [], MODULE // PART
-        self._kept = []
+        self._kept: list[Any] = []
         for i in range(0, len(parts), size):
             names = [f"part{j}" for j in range(i, min(i + size, len(parts)))]
             text = "\n".join([self._part(name, part) for name, part in zip(names, parts[i : i + size], strict=True)])

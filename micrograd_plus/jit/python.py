@@ -9,6 +9,7 @@ computed only there: `where(x > 0.0, sqrt(x), 0.0)` becomes `sqrt(x) if x > 0.0 
 from __future__ import annotations
 
 import builtins
+import math
 import re
 from collections import Counter
 from functools import partial
@@ -40,6 +41,8 @@ TEXTS |= {sign: (f"{{}} {sign} {{}}", 4) for sign in COMPARISONS.values()}
 CALM = {"", "where", "item", "add", "sub", "mul", "neg", "abs", "sign", "step", "maximum", "minimum", "reciprocal"}
 CALM |= {*CONDITIONS, "times", "tanh", "atan", "erf"}
 
+UNBOUNDED = {"exp", "expm1", "sinh", "cosh", "pow"}  # they raise where they overflow: what is infinite, f says itself
+
 SEVERAL = {name for name, rule in RULES.items() if rule.template.endswith("[0]")}  # of their results, "item" takes one
 
 
@@ -70,6 +73,7 @@ class Program:
             self._fill, structure = partial(tree_unflatten, structure), (list, None, len(outputs))
         written = _Writer(inputs, outputs, structure)
         namespace: dict[str, Any] = dict(KERNELS, abs=builtins.abs, inf=inf, nan=nan, array=array)
+        namespace |= {name: getattr(math, name) for name in UNBOUNDED}
         for text in written.texts:
             exec(compile(text, f"<jit of {name}>", "exec"), namespace)
         self._run, self.source = namespace["program"], "\n\n".join(written.texts)
@@ -77,6 +81,8 @@ class Program:
         self._total = eval(f"lambda y: {terms}") if written.plain and terms else None
 
     def __call__(self, leaves: Sequence[float]) -> Any:
+        if not {float}.issuperset(map(type, leaves)):
+            raise TypeError("not of floats")
         result = self._run(*leaves)
         if self._total and not self._total(result) <= inf:
             raise ArithmeticError("0 · ∞, perhaps")

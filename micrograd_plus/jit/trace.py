@@ -39,6 +39,8 @@ products, which may change the last bits. `times` is the product of the chain ru
 
 from __future__ import annotations
 
+import builtins
+import operator
 import sys
 
 from ..functions import is_real, number
@@ -104,6 +106,8 @@ class Trace:
         if found is None:
             if not self.running:
                 self.refuse(f"{operands!r} is of another program: it was kept from another call")
+            if operation in PARTIAL and not by_chain:
+                self.unguarded(operation)
             kind = Condition if operation in CONDITIONS else Symbol
             found = self._known[place] = kind(self, operation, operands, by_chain)
             self.lines.append(found)
@@ -131,16 +135,53 @@ class Trace:
         self.running = False
         self._known.clear()
 
+    def unguarded(self, operation: str) -> None:
+        """TypeError if the function would catch what an operation may raise: the program would not go that way."""
+        frame: Any = sys._getframe(1)
+        while frame and frame.f_code.co_name != "record":
+            if frame.f_code.co_exceptiontable and not _is_ours(frame) and _catches(frame):
+                self.refuse(f"{operation} may raise, and the function catches that: write where(condition, x, y) instead")
+            frame = frame.f_back
+
     def refuse(self, message: str) -> NoReturn:
         """Raise a TypeError that names the line, and again when the function has returned, if it caught it."""
         frame: Any = sys._getframe(1)
-        package = __name__.partition(".")[0]
-        while frame and f"{frame.f_globals.get('__name__', package)}.".startswith(f"{package}."):
+        while frame and _is_ours(frame):
             frame = frame.f_back
         line = f"{frame.f_code.co_filename}, line {frame.f_lineno}: " if frame else ""
         error = TypeError(f"jit: {line}{message}")
         self.refused = self.refused or error
         raise error
+
+
+def _is_ours(frame: Any) -> bool:
+    """Whether a frame is of this package, or of a text that it compiled."""
+    package = __name__.partition(".")[0]
+    return f"{frame.f_globals.get('__name__', package)}.".startswith(f"{package}.")
+
+
+PARTIAL = {"sqrt", "log", "log2", "log10", "log1p", "truediv", "mod", "pow", "asin", "acos", "acosh", "atanh"}
+
+
+def _catches(frame: Any) -> bool:
+    """Whether the function of a frame is in a `try` that catches errors of arithmetic."""
+    import dis
+
+    code, names = frame.f_code, {**vars(builtins), **frame.f_globals, **frame.f_locals}
+    for entry in dis._parse_exception_table(code):  # type: ignore[attr-defined]
+        if entry.start <= frame.f_lasti < entry.end:
+            known = []
+            for line in dis.get_instructions(code):
+                if line.offset >= entry.target:
+                    known.append(names.get(line.argval, Exception) if line.opname.startswith("LOAD_") else None)
+                    if line.opname in ("WITH_EXCEPT_START", "RERAISE") or (line.offset == entry.target and line.opname == "COPY"):
+                        break  # a `with`, a `finally`, or the end of an `except`
+                    if line.opname == "POP_EXCEPT":
+                        return True
+                    if line.opname == "CHECK_EXC_MATCH":
+                        kinds = [kind for kind in known if isinstance(kind, type)]
+                        return any(issubclass(error, (*kinds,)) for error in (ValueError, ZeroDivisionError, OverflowError))
+    return False
 
 
 def needed(outputs: Sequence[Any]) -> list[Symbol]:
@@ -173,7 +214,7 @@ class Symbol(Number):
         self.index, self.label = len(trace.lines), ""
 
     @property
-    def level(self) -> int:
+    def level(self) -> int:  # type: ignore[override]
         return self.trace.level
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
@@ -190,7 +231,7 @@ class Symbol(Number):
 
     def where(self, x: Any, y: Any) -> Any:
         """`x` where this number is not 0, else `y`."""
-        return (self != 0.0).where(x, y)
+        return self.compare(operator.ne, 0.0).where(x, y)
 
     def __hash__(self) -> int:
         if self.trace.running:  # a set or a dict would not find the number

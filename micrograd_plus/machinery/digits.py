@@ -7,15 +7,39 @@ from __future__ import annotations
 
 import cmath
 import math
+import sys
+from _thread import _local
+from _warnings import warn
 from math import inf, isfinite
 
-from ..functions import OVER_NUMBERS, exp, log1p, over_numbers
+from ..functions import OVER_NUMBERS, exp, hypot, over_numbers, sign, unbounded, where
+from ..functions import abs as absolute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from ..functions import Function
+
+
+def _expm1(z: complex) -> complex:
+    real = math.expm1(z.real) * math.cos(z.imag) - 2 * math.sin(z.imag / 2) ** 2
+    return complex(real, math.exp(z.real) * math.sin(z.imag))
+
+
+def _log1p(z: complex) -> complex:
+    return complex(math.log1p(z.real * (2 + z.real) + z.imag**2) / 2, math.atan2(z.imag, 1 + z.real))
+
+
+def _atan2(y: complex, x: complex) -> complex:
+    angle = math.atan2(y.real, x.real)  # the rest is small, and keeps a small imaginary part
+    c, s = math.cos(angle), math.sin(angle)
+    return angle + cmath.atan((y * c - x * s) / (x * c + y * s))
+
+
+expm1 = over_numbers("expm1", unbounded(math.expm1, lambda x: inf), _expm1)
+log1p = over_numbers("log1p", math.log1p, _log1p)
+atan2 = over_numbers("atan2", math.atan2, _atan2, arity=2)
 
 
 def _reciprocal(x: Any) -> Any:
@@ -37,12 +61,12 @@ def _product(x: float, y: float) -> tuple[float, float]:
 
 def _gaussian(x: float, c: float) -> float:
     if not 0.0 < math.fabs(c * x * x) < 1e3:  # 1, 0 or infinite, or nan
-        return math.exp(c * x * x)
+        return float(exp(c * x * x))
     x, exponent = math.frexp(x)
     c = math.ldexp(c, 2 * exponent)  # c·x² is the same, and now no square is too large or too small to be split
     square, square_rest = _product(x, x)
     power, power_rest = _product(c, square)
-    bell = math.exp(power)
+    bell: float = exp(power)
     return bell + bell * (power_rest + c * square_rest)
 
 
@@ -60,30 +84,103 @@ cbrt = over_numbers("cbrt", _cbrt, lambda z: z ** (1 / 3) if z.real >= 0.0 else 
 gaussian = over_numbers("gaussian", _gaussian, lambda z, c: cmath.exp(c * z * z), arity=2)
 ndtr = over_numbers("ndtr", _ndtr)
 
+
+def cosine(x: Any, y: Any) -> Any:
+    """x / √(x² + y²), by the ratio of the smaller side to the larger: then its own slopes cancel nothing.
+
+    >>> cosine(3.0, 4.0)
+    0.6
+    """
+    flat, origin = absolute(x) >= absolute(y), (x == 0.0) & (y == 0.0)
+    ratio = where(flat, y, x) / where(origin, 1.0, where(flat, x, y))
+    length = reciprocal(hypot(1.0, ratio))
+    return where(origin, NOTHING, where(flat, sign(x) * length, sign(y) * ratio * length))
+
+
 # The chain rule's product and sum ------------------------------------------------------------------------------------
 
-NOTHING = float("0")  # this very object says "no tangent" and "no gradient yet": it is told by `is`, not by its value
+NOTHING = float("0")  # this very object says that nothing arrives, or is meant to pass: it is told by `is`
 
+
+class Doubts(_local):
+    """Zeros that met infinities in this thread: while a transform or a sweep runs, the first is kept until it ends."""
+
+    depth = 0
+    first = ""
+
+    def note(self, rule: Any, operand: Any) -> None:
+        """A zero met an infinity, in the slope of that rule with respect to that operand."""
+        names = [repr(name) for name in (rule.label, getattr(operand, "label", "")) if name]
+        of = f" (of {', from '.join(names)})" if names else ""
+        text = f"0 · ∞ in the derivative of {rule.name}{of} was taken as 0, which may be wrong: see docs/accuracy.md"
+        self.first = self.first or text
+        if not self.depth:
+            self.__exit__()
+
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    def __exit__(self, *_: Any) -> None:
+        self.depth = max(self.depth - 1, 0)
+        if self.first and not self.depth:
+            text, self.first = self.first, ""
+            frame, level = sys._getframe(1), 2
+            while frame.f_back and f"{frame.f_globals.get('__name__')}.".startswith("micrograd_plus."):
+                frame, level = frame.f_back, level + 1
+            warn(text, RuntimeWarning, stacklevel=level)
+
+
+doubts = Doubts()
 _times = over_numbers("times", lambda x, y: x * y if x and y else 0.0, lambda x, y: x * y, arity=2)
 
 
-def times(x: Any, y: Any) -> Any:
+def times(x: Any, y: Any, step: tuple[Any, Any] | None = None) -> Any:
     """The product that the chain rule makes: 0 if either is 0, even against infinity.
 
     What has no influence passes nothing on, where × would make nan of it. An outer Value times 1 is itself: no node.
+    With `step`, the rule and the operand of which y is the slope, a warning is due where a zero other than NOTHING
+    meets infinity.
 
     >>> times(0.0, math.inf), times(2.0, 3.0)
     (0.0, 6.0)
     """
     if x is NOTHING or y is NOTHING:
         return NOTHING
-    for a, b in ((x, y), (y, x)):
-        if type(a) is float and (a == 0.0 or a == 1.0):
-            return b if a else 0.0
-    return _times(x, y)
+    if type(x) is float and (x == 0.0 or x == 1.0):
+        product = y if x else 0.0
+    elif type(y) is float and (y == 0.0 or y == 1.0):
+        product = x if y else 0.0
+    else:
+        product = _times(x, y)
+    if step and type(zero := bottom(product)) is float and not zero and inf in map(_size, (bottom(x), bottom(y))):
+        doubts.note(*step)
+    return product
+
+
+def _size(x: Any) -> float:
+    return math.fabs(x) if type(x) is float else 0.0
+
+
+def bottom(x: Any) -> Any:
+    """The number inside a Value of Values; any other number as it is.
+
+    >>> from micrograd_plus import Value
+    >>> bottom(Value(3.0)), bottom(2.0)
+    (3.0, 2.0)
+    """
+    return x.bottom() if hasattr(x, "bottom") else x
 
 
 OVER_NUMBERS["times"] = times
+
+
+def constant(x: Any) -> Any:
+    """A constant operand as a rule gets it: a 0 is NOTHING, since as a slope it cuts on purpose, as a mask does.
+
+    >>> constant(0.0) is NOTHING, constant(2.0)
+    (True, 2.0)
+    """
+    return NOTHING if type(x) is float and x == 0.0 and math.copysign(1.0, x) > 0.0 else x
 
 
 def plus(x: Any, y: Any) -> Any:
@@ -104,8 +201,20 @@ def plus(x: Any, y: Any) -> Any:
 # Over sequences -------------------------------------------------------------------------------------------------------
 
 
+def in_order(xs: Any, name: str) -> tuple[Any, ...]:
+    """The items of a sequence; TypeError, naming the function `name`, if they stand in no order, or have labels.
+
+    >>> in_order([1.0, 2.0], "mean")
+    (1.0, 2.0)
+    """
+    if isinstance(xs, dict | set | frozenset) or hasattr(xs, "iloc"):
+        kind, way = type(xs).__name__, "its .to_numpy()" if hasattr(xs, "iloc") else "a list of the numbers"
+        raise TypeError(f"{name}: expected numbers in order, got a {kind}: pass {way}")
+    return tuple(xs)
+
+
 def _pair(xs: Any, ys: Any) -> tuple[Any, ...]:
-    xs, ys = tuple(xs), tuple(ys)
+    xs, ys = in_order(xs, "dot"), in_order(ys, "dot")
     if len(xs) != len(ys):
         raise ValueError(f"dot: the sequences have different lengths, {len(xs)} and {len(ys)}")
     return (*xs, *ys)
@@ -113,8 +222,13 @@ def _pair(xs: Any, ys: Any) -> tuple[Any, ...]:
 
 def _sum(*x: Any) -> Any:
     if complex in map(type, x):
-        return complex(math.fsum(z.real for z in x), math.fsum(z.imag for z in x))
-    return math.fsum(x)
+        return complex(_sum(*[z.real for z in x]), _sum(*[z.imag for z in x]))
+    try:
+        return math.fsum(x)
+    except OverflowError:  # on the way: the sum may be finite
+        return math.ldexp(1.0, 64) * math.fsum([math.ldexp(z, -64) for z in x])
+    except ValueError:  # inf - inf
+        return math.nan
 
 
 def _dot(*x: Any) -> Any:
@@ -122,7 +236,7 @@ def _dot(*x: Any) -> Any:
     if complex in map(type, x):
         return _sum(*[a * b for a, b in pairs])
     parts = [part for a, b in pairs for part in _product(a, b)]
-    return math.fsum(parts if all(map(isfinite, parts)) else [a * b for a, b in pairs])
+    return _sum(*(parts if all(map(isfinite, parts)) else [a * b for a, b in pairs]))
 
 
 def _weights(x: tuple[Any, ...]) -> tuple[Any, list[Any]]:
@@ -151,13 +265,15 @@ def _logsumexp(*x: Any) -> Any:
 
 
 def _softmax(*x: Any) -> list[Any]:
-    _, weights = _weights(x)
-    total = _sum(*weights)
+    top, weights = _weights(x)
+    total = _sum(*weights) if top != -inf else math.nan  # a mask that hides everything is a mistake
     return [weight / total for weight in weights]
 
 
 def _log_softmax(*x: Any) -> list[Any]:
     top, rest = _log_total(x)
+    if top == -inf:
+        return [math.nan] * len(x)
     return [(z - top if z != top else 0.0) - rest for z in x]  # of infinities, the difference would be nan
 
 
@@ -168,7 +284,7 @@ def _each(name: str, every: Function) -> Function:
     at_once = over_numbers(name, every, every, pack=tuple)
 
     def function(xs: Any) -> list[Any]:
-        xs = tuple(xs)
+        xs = in_order(xs, name)
         if any(hasattr(x, "operate") for x in xs):
             return [at_once(xs[i:] + xs[:i]) for i in range(len(xs))]
         return list(at_once(xs)) if xs else []
@@ -178,9 +294,9 @@ def _each(name: str, every: Function) -> Function:
     return function
 
 
-sum = over_numbers("sum", _sum, _sum, pack=tuple)
+sum = over_numbers("sum", _sum, _sum, pack=lambda xs: in_order(xs, "sum"))
 dot = over_numbers("dot", _dot, _dot, pack=_pair)
-logsumexp = over_numbers("logsumexp", _logsumexp, _logsumexp, pack=tuple)
+logsumexp = over_numbers("logsumexp", _logsumexp, _logsumexp, pack=lambda xs: in_order(xs, "logsumexp"))
 softmax = _each("softmax", _softmax)
 log_softmax = _each("log_softmax", _log_softmax)
 
@@ -188,8 +304,11 @@ log_softmax = _each("log_softmax", _log_softmax)
 def mean(xs: Any) -> Any:
     """The mean of a sequence of numbers; ZeroDivisionError if it is empty.
 
-    >>> mean([1.0, 2.0, 6.0])
-    3.0
+    >>> mean([1.0, 2.0, 6.0]), mean([1e308, 1e308])
+    (3.0, 1e+308)
     """
-    xs = tuple(xs)
-    return sum(xs) / len(xs)
+    xs = in_order(xs, "mean")
+    total = sum(xs)
+    if (total == inf) is True or (total == -inf) is True:  # it may be too large where the mean is not
+        return sum([x / len(xs) for x in xs])
+    return total / len(xs)

@@ -15,8 +15,8 @@ from ..rules import RULES
 from ..tape import parents
 from ..value import INPUT, Dual, Value
 from . import digits
-from .digits import NOTHING, plus, times
-from .operators import Number, arrived, is_operand
+from .digits import NOTHING, constant, plus, times
+from .operators import Number, arrived, is_operand, sound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def flat(x, y):
         a, b = x.data, y.data
         try:
             {lines}
-        except (ValueError, ArithmeticError):
+        except (TypeError, ValueError, ArithmeticError):
             return plain(x, y)
         node = new(kind)
         node.data = {data}
@@ -45,10 +45,10 @@ def flat(x, y):
         s, t = x.tangent, y.tangent
         if s is t is NOTHING:
             node.tangent = NOTHING
-        elif type(s) is type(t) is type({data}) is float and (tangent := s * {d_left} + t * {d_right}) == tangent:
-            node.tangent = tangent + 0.0
+        elif type(s) is type(t) is type({data}) is float and 0.0 < abs(tangent := s * {d_left} + t * {d_right}):
+            node.tangent = tangent
         else:
-            node.tangent = plus(plus(NOTHING, times(s, {d_left})), times(t, {d_right}))
+            node.tangent = plus(plus(NOTHING, times(s, {d_left}, (rule, x))), times(t, {d_right}, (rule, y)))
         if kind is Dual:
             node.rule = INPUT
             node.left = node.right = node.d_left = node.d_right = None
@@ -65,7 +65,7 @@ BESIDE = """
         a, b = {numbers}
         try:
             {lines}
-        except (ValueError, ArithmeticError):
+        except (TypeError, ValueError, ArithmeticError):
             return plain({self}, {other})
         node = new(kind)
         node.data = {data}
@@ -74,10 +74,10 @@ BESIDE = """
         s = {self}.tangent
         if s is NOTHING:
             node.tangent = NOTHING
-        elif type(s) is type({data}) is float and (tangent := s * {partial}) == tangent:
-            node.tangent = tangent + 0.0
+        elif type(s) is type({data}) is float and 0.0 < abs(tangent := s * {partial}):
+            node.tangent = tangent
         else:
-            node.tangent = plus(NOTHING, times(s, {partial}))
+            node.tangent = plus(NOTHING, times(s, {partial}, (rule, {self})))
         if kind is Dual:
             node.rule = INPUT
             node.left = node.right = node.d_left = node.d_right = None
@@ -92,8 +92,8 @@ BESIDE = """
         return flat({self}, real({other}, rule.name))
     return plain({self}, {other})
 """
-RIGHT = {"self": "x", "other": "y", "numbers": "x.data, y", "d_self": "d_left", "d_other": "d_right"}
-LEFT = {"self": "y", "other": "x", "numbers": "x, y.data", "d_self": "d_right", "d_other": "d_left"}
+RIGHT = {"self": "x", "other": "y", "numbers": "x.data, y or constant(y)", "d_self": "d_left", "d_other": "d_right"}
+LEFT = {"self": "y", "other": "x", "numbers": "x or constant(x), y.data", "d_self": "d_right", "d_other": "d_left"}
 
 
 class Word(Number):
@@ -129,7 +129,11 @@ def operators(rule: Rule, codes: Any) -> list[Operation]:
     found = []
     for code, reflected in zip(codes, (False, True), strict=True):
         plain = readable_operator(rule, reflected)
-        names: dict[str, Any] = OVER_NUMBERS | {"INPUT": INPUT, "NOTHING": NOTHING, "Dual": Dual, "new": object.__new__}
+        names: dict[str, Any] = (
+            OVER_NUMBERS
+            | {"abs": abs, "constant": constant}
+            | {"INPUT": INPUT, "NOTHING": NOTHING, "Dual": Dual, "new": object.__new__}
+        )
         names |= {"plain": plain, "plus": plus, "real": real, "rule": rule, "times": times}
         exec(code, names)
         names["flat"].__name__ = rule.name
@@ -157,7 +161,7 @@ def of_one(rule: Rule) -> Callable[[Any], Any]:
         kind = type(x)
         try:
             data, slope = rule.partials(x.data)
-        except (ValueError, ArithmeticError):
+        except (TypeError, ValueError, ArithmeticError):
             return READABLE(x, rule.name, (x,))
         node = object.__new__(kind)
         node.data = data
@@ -166,10 +170,10 @@ def of_one(rule: Rule) -> Callable[[Any], Any]:
         s = x.tangent
         if s is NOTHING:
             node.tangent = NOTHING
-        elif type(s) is type(slope) is float and (tangent := s * slope) == tangent:
-            node.tangent = tangent + 0.0
+        elif type(s) is type(slope) is float and abs(tangent := s * slope) > 0.0:
+            node.tangent = tangent
         else:
-            node.tangent = plus(NOTHING, times(s, slope))
+            node.tangent = plus(NOTHING, times(s, slope, (rule, x)))
         node.right = node.d_right = None
         if kind is Dual:
             node.rule = INPUT
@@ -217,15 +221,28 @@ def sweep(roots: list[tuple[Value, Any]]) -> None:
             order.append(stack.pop())
         elif node.grad is not mark:
             node.grad = mark
-            # The operands that were computed go on the stack, the left one on top; spelt out, as this is a hot loop:
-            if node.d_right is not None and (right := node.right).left is not None and right.grad is not mark:
+            # The operands that were computed go on the stack, the left one on top; spelt out, as this is a hot loop. Of
+            # an operand that was not computed the data is looked at.
+            if (
+                node.d_right is not None
+                and ((right := node.right).left is not None or (type(right.data) is not float and not sound(right)))
+                and right.grad is not mark
+            ):
                 stack += (node, None, right)
-                if node.d_left is not None and (left := node.left).left is not None and left.grad is not mark:
+                if (
+                    node.d_left is not None
+                    and ((left := node.left).left is not None or (type(left.data) is not float and not sound(left)))
+                    and left.grad is not mark
+                ):
                     stack.append(left)
-            elif node.d_left is not None and (left := node.left).left is not None and left.grad is not mark:
+            elif (
+                node.d_left is not None
+                and ((left := node.left).left is not None or (type(left.data) is not float and not sound(left)))
+                and left.grad is not mark
+            ):
                 stack += (node, None, left)
             elif type(node.left) is tuple:
-                stack += (node, None, *[x for x, _ in reversed(parents(node)) if x.left is not None])
+                stack += (node, None, *[x for x, _ in reversed(parents(node)) if x.left is not None or not sound(x)])
             else:
                 order.append(node)
     for root, grad in roots:
@@ -238,14 +255,18 @@ def sweep(roots: list[tuple[Value, Any]]) -> None:
             if type(d_left) is float:
                 if d_left:
                     node.left.grad += grad * d_left
+                elif d_left is not NOTHING:
+                    pull_zero(node, node.left, d_left)
             elif d_left is not None or type(node.left) is tuple:
                 pull(node)
                 continue
             if type(d_right) is float:
                 if d_right:
                     node.right.grad += grad * d_right
+                elif d_right is not NOTHING:
+                    pull_zero(node, node.right, d_right)
             elif d_right is not None:
-                node.right.grad = plus(node.right.grad, arrived(times(grad, d_right), node.right))
+                pull_one(node, node.right, d_right)
         elif grad is not mark:
             pull(node)
 
@@ -253,7 +274,20 @@ def sweep(roots: list[tuple[Value, Any]]) -> None:
 def pull(node: Value) -> None:
     """One step of value.sweep."""
     for x, partial in parents(node):
-        x.grad = plus(x.grad, arrived(times(node.grad, partial), x))
+        pull_one(node, x, partial)
+
+
+def pull_zero(node: Value, x: Value, partial: float) -> None:
+    """The share of an operand whose partial is 0, and is no choice."""
+    if type(x.grad) is float and node.grad - node.grad == 0.0:
+        x.grad += 0.0  # no infinity meets it, but something arrives
+    else:
+        pull_one(node, x, partial)
+
+
+def pull_one(node: Value, x: Value, partial: Any) -> None:
+    """The share of one operand."""
+    x.grad = plus(x.grad, arrived(times(node.grad, partial, (node.rule, x)), x))
 
 
 READABLE, _times = Value.operate, digits._times

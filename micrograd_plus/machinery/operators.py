@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import operator
+from itertools import compress
 
 from ..functions import deepest, is_real
 from ..rules import FUNCTIONS, RULES
+from .digits import bottom
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +15,18 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from .operations import Rule
+
+
+def _refused(what: str, instead: str) -> Any:
+    """A method for what would lose the gradient, or has none: it says what to write."""
+
+    def method(self: Any, *_: Any) -> NoReturn:
+        name = getattr(self, "label", "") or "v"
+        raise TypeError(
+            f"{self!r}: {what} would lose the gradient: write {instead}, or {name}.data for the number alone"
+        )
+
+    return method
 
 
 class Number:
@@ -46,6 +60,15 @@ class Number:
 
     __int__ = __complex__ = __float__
 
+    def bottom(self) -> Any:
+        """The number inside, if there is one; else itself."""
+        return self
+
+    __round__ = _refused("round(v)", "mg.floor(v + 0.5)")
+    __trunc__ = _refused("math.trunc(v)", "mg.floor(v) where v > 0")
+    __floordiv__ = __rfloordiv__ = _refused("//", "mg.floor(v / w)")
+    __divmod__ = __rdivmod__ = _refused("divmod", "mg.floor(v / w) and v % w")
+
     __hash__ = object.__hash__  # by identity, while a comparison looks at the numbers
 
     if TYPE_CHECKING:  # a type checker cannot see that these are made below, from the rules
@@ -76,7 +99,9 @@ def _unary(rule: Rule) -> Callable[[Any], Any]:
 def _binary(rule: Rule) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
     """The methods `x.__operation__(y)` and `y.__roperation__(x)`."""
 
-    def method(x: Any, y: Any) -> Any:
+    def method(x: Any, y: Any, modulus: Any = None) -> Any:
+        if modulus is not None:
+            raise TypeError("pow(v, w, modulus) is for whole numbers: write v ** w % modulus, or v.data")
         return deepest((x, y)).operate(rule.name, (x, y)) if is_operand(y, rule, (x, y)) else NotImplemented
 
     def reflected(y: Any, x: Any) -> Any:
@@ -123,12 +148,31 @@ for _holds in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, 
 
 def arrived(share: Any, node: Any) -> Any:
     """A share of the gradient as it adds up in a Value; in an input, summed over a batch that was made after it."""
-    batch = share
-    while hasattr(type(batch), "remember"):  # a Value of an outer level
-        batch = batch.data
+    batch = bottom(share)
     if node.left is None and hasattr(type(batch), "total") and batch.opened > node.level:
         return batch.total(share)
     return share
+
+
+def checked(rule: Rule, parts: Any, ours: list[bool]) -> Any:
+    """What a rule returned, if that is a value and a partial for each operand, where `ours` says that one is needed.
+
+    TypeError, naming the rule, if not.
+    """
+    count = len(ours)
+    if not isinstance(parts, tuple) or len(parts) != count + 1 or any(p is None for p in compress(parts[1:], ours)):
+        many = f"{count} partial derivatives" if count > 1 else "one partial derivative"
+        raise TypeError(f"the rule {rule.name} must return its value and {many}, got {parts!r}")
+    return parts
+
+
+def sound(leaf: Any) -> bool:
+    """True; TypeError if the data of `leaf`, a Value that was not computed, is no float: `p.data = p - lr * p.grad`."""
+    if not isinstance(leaf.data, float | int) and not leaf.level and not hasattr(leaf.data, "trace"):
+        name, kind = leaf.label or "p", type(leaf.data).__name__
+        hint = "p.data - lr * p.grad" if isinstance(leaf.data, Number) else "float(...)"
+        raise TypeError(f"{name}.data is {leaf.data!r}, a {kind} and no float: write p.data = {hint}")
+    return True
 
 
 def explained(error: Exception, rule: Rule, operands: list[tuple[str, Any]]) -> Exception:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from itertools import islice
 
-from ..functions import is_complex, is_real, real
+from ..functions import is_complex, is_real, number, real
+from ..tape import tape
+from .digits import NOTHING
+from .operators import sound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,6 +111,17 @@ def tree_map(function: Function, tree: Any, *others: Any, what: str = "the trees
     return tree_unflatten(structure, map(function, leaves, *columns))
 
 
+def tree_rows(tree: Any, rows: Iterable[Any]) -> Any:
+    """The structure of `tree`, with the tree `rows[i]` in the place of its number i.
+
+    In the place of an array stands a tree of arrays, as in JAX, with the axes of that array in front.
+
+    >>> tree_rows([1.0, 2.0], [{"w": 3.0}, {"w": 4.0}])
+    [{'w': 3.0}, {'w': 4.0}]
+    """
+    return _built(tree_flatten(tree)[1], iter(rows), _stacked)
+
+
 def leaves_like(structure: Any, tree: Any, other: Any, what: str) -> list[Any]:
     """The numbers of `other`, in the order of a `tree` of that structure; ValueError if it has not that structure.
 
@@ -155,14 +169,25 @@ def _flatten(tree: Any, leaves: list[Any], what: str, like: Any = None) -> Any:
     return kind, rest, len(found) if all(part is NUMBER for part in found) else found
 
 
-def _built(structure: Any, leaves: Iterator[Any]) -> Any:
+def _built(structure: Any, leaves: Iterator[Any], to_array: Function | None = None) -> Any:
     if structure is NUMBER:
         return next(leaves)
     if type(structure) is Static:
         return structure.it
     kind, rest, parts = structure
-    children = list(islice(leaves, parts)) if type(parts) is int else [_built(part, leaves) for part in parts]
-    return (ARRAY if kind is ARRAY else NODES.get(kind) or _node_of(kind))[1](rest, children)
+    children = list(islice(leaves, parts)) if type(parts) is int else [_built(part, leaves, to_array) for part in parts]
+    if kind is ARRAY:
+        return (to_array or array)(rest, children)
+    return (NODES.get(kind) or _node_of(kind))[1](rest, children)
+
+
+def _stacked(shape: tuple[int, ...], rows: list[Any]) -> Any:
+    """From an array of trees to a tree of arrays."""
+    node = rows and type(rows[0]) is not float and (NODES.get(type(rows[0])) or _node_of(type(rows[0])))
+    if not node:
+        return array(shape, rows)
+    columns = zip(*[node[0](row)[0] for row in rows], strict=True)
+    return node[1](node[0](rows[0])[1], [_stacked(shape, list(column)) for column in columns])
 
 
 def _agrees(a: Any, b: Any) -> bool:
@@ -253,3 +278,84 @@ def array(shape: tuple[int, ...], items: list[Any]) -> Any:
 
 
 ARRAY: Any = (lambda tree: (tree.ravel().tolist(), tree.shape)), array
+
+
+# What transforms are given --------------------------------------------------------------------------------------------
+
+
+def restricted(f: Function, argnums: Any, args: Any, kwargs: Any) -> tuple[Function, tuple[Any, ...], bool]:
+    """`f` as a function of the arguments numbered `argnums` alone, these arguments, and whether it may have several."""
+    several = isinstance(argnums, list | tuple)
+    numbers = [*argnums] if several else [argnums]
+    for i in numbers:
+        if not hasattr(i, "__index__") or isinstance(i, bool) or not -len(args) <= i < len(args):
+            count = f"{len(args)} positional argument{'s' * (len(args) != 1)}"
+            raise ValueError(f"argnums: {name_of(f)} was called with {count}, there is no number {i!r}")
+    if len({i % len(args) for i in numbers}) < len(numbers):
+        raise ValueError(f"argnums: {argnums!r} names an argument of {name_of(f)} twice")
+
+    def inner(*chosen: Any) -> Any:
+        arguments = list(args)
+        for i, x in zip(numbers, chosen, strict=True):
+            arguments[i] = x
+        return f(*arguments, **kwargs)
+
+    return named(f, inner), tuple([args[i] for i in numbers]), several
+
+
+def arguments(primals: tuple[Any, ...], what: str) -> tuple[list[Any], Any]:
+    """The numbers in the arguments, and their structure; TypeError if an argument is no tree of numbers."""
+    for x in primals:
+        if type(x) is not float and type(x) not in NODES:
+            tree_flatten(x, what)  # None or a string may be part of an argument, but is none to differentiate by
+    leaves, structure = tree_flatten(primals, what)
+    for x in leaves:
+        if getattr(x, "left", x) is None:
+            sound(x)
+    return [number(x, what) for x in leaves], structure
+
+
+def seed(x: Any, what: str) -> Any:
+    """A tangent or a cotangent: a 0 among them is meant, and passes nothing on."""
+    return number(x, what) if type(x) is not float or x else NOTHING
+
+
+def one_number(y: Any, what: str) -> None:
+    """TypeError, which names `what`, if `y` is not one number."""
+    number(y, what)
+    if isinstance(y, bool):
+        raise TypeError(f"{what}: expected a number, got {y}, a comparison, which has no derivative")
+
+
+def basis(tree: Any, n: int) -> list[Any]:
+    """The n trees of that structure with a 1 in one place."""
+    return [tree_fill(tree, [1.0 if i == j else NOTHING for j in range(n)]) for i in range(n)]
+
+
+def name_of(f: Any) -> str:
+    """The name of a function, for messages."""
+    return getattr(f, "__name__", repr(f))
+
+
+def named(f: Any, function: Any) -> Function:
+    """`function`, under the name of `f`, for messages."""
+    function.__name__, function.__wrapped__ = name_of(f), f
+    return function  # type: ignore[no-any-return]
+
+
+def freeze(results: list[Any]) -> None:
+    """Where an ordinary Value, whose data may change later, is a partial: put what it is now in its place."""
+    now: dict[int, Any] = {}
+
+    def frozen(partial: Any) -> Any:
+        if not hasattr(partial, "left") or partial.level or partial.left is not None:
+            return partial
+        if id(partial) not in now:
+            now[id(partial)] = partial + 0.0
+        return now[id(partial)]
+
+    for node in tape(*results):
+        if type(node.right) is tuple:
+            node.right = tuple(map(frozen, node.right))
+        else:
+            node.d_left, node.d_right = frozen(node.d_left), frozen(node.d_right)

@@ -15,7 +15,7 @@ import micrograd_plus as mg
 from micrograd_plus import Value
 from micrograd_plus.nn import MLP
 
-IMAGES = Path(__file__).parent / "images"
+IMAGES = Path(__file__).parent / "images" / "explore"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = "--headless=new --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
 FLAGS += " --disable-sync --disable-extensions --hide-scrollbars --window-size=1280,800"
@@ -53,9 +53,9 @@ def network() -> Any:
 
 # name: the page, the width and height of the window, whether it is dark, and what is done on the page.
 PICTURES = {
-    "explore": (readme, 1280, 720, False, "explore.goto(12)"),
-    "explore-card": (readme, 1280, 860, False, "explore.set('w', 3); open(0)"),
-    "explore-network": (
+    "page": (readme, 1280, 720, False, "explore.goto(12)"),
+    "card": (readme, 1280, 860, False, "explore.set('w', 3); open(0)"),
+    "network": (
         network,
         1280,
         800,

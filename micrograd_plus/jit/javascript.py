@@ -39,7 +39,7 @@ def rules(used: Iterable[tuple[Rule, int]], kernels: Collection[str]) -> tuple[s
     texts = []
     for rule, count in used:
         names = ["x", "y"][:count] if count <= 2 else [f"x{i}" for i in range(count)]
-        results = _run(rule, names)
+        results = record(rule, names)
         known = results is not None and all(
             x.operation in kernels or x.operation in ("", *TEXTS) for x in needed(results)
         )
@@ -59,14 +59,17 @@ def formulas(rule: Rule, operands: list[float | None]) -> list[str]:
     import ast
     import re
 
-    _, *partials = _run(rule, [f"_{i}_" if x is None else x for i, x in enumerate(operands)]) or ["", *operands]
+    _, *partials = record(rule, [f"_{i}_" if x is None else x for i, x in enumerate(operands)]) or ["", *operands]
     texts = [_text(x, {}, FORMULAS)[0] if type(x) is not str else "" for x in partials]
     texts = ["" if len(text) > 60 or "?" in text else ast.unparse(ast.parse(text, mode="eval")) for text in texts]
     return [re.sub(r"_(\d+)_", r"{\1}", text) for text in texts]
 
 
-def _run(rule: Rule, operands: list[Any]) -> list[Any] | None:
-    """What a rule makes of symbols of these names, and of constants; None if it cannot do without their numbers."""
+def record(rule: Rule, operands: list[Any]) -> list[Any] | None:
+    """What a rule makes of symbols of these names, and of constants; None if it cannot do without their numbers.
+
+    (A trace looks for a `try` around what it records, which would catch errors of the numbers, up to this name.)
+    """
     trace = Trace()
     try:
         results = list(rule.partials(*[trace.input(x) if type(x) is str else x for x in operands]))

@@ -246,6 +246,12 @@ def state(chromium, name, field="data"):
     return chromium.execute_script("return explore.state().nodes[arguments[0]][arguments[1]]", name, field)
 
 
+def wait(chromium):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(chromium, 5)
+
+
 def press(chromium, *keys):
     for key in keys:
         chromium.switch_to.active_element.send_keys(key)
@@ -343,14 +349,12 @@ def test_the_state_is_in_the_fragment_and_a_link_leads_back_to_it(page):
     chromium = page(readme(), "step=7&w=3&tangent=x&check=1&practice=backward")
     assert chromium.execute_script("return explore.state().step") == 7
     assert (state(chromium, "w"), state(chromium, "v1", "tangent")) == (3.0, 3.0)
-    from selenium.webdriver.support.ui import WebDriverWait
-
     chromium.execute_script("explore.set('b', 0.5); explore.goto(9)")
-    WebDriverWait(chromium, 5).until(lambda _: "b=0.5" in chromium.current_url)
+    wait(chromium).until(lambda _: "b=0.5" in chromium.current_url)
     fragment = set(chromium.current_url.partition("#")[2].split("&"))
     assert fragment == {"step=9", "w=3", "tangent=x", "check=1", "practice=backward", "b=0.5"}
     chromium.execute_script("location.hash = 'step=4&w=8'")
-    WebDriverWait(chromium, 5).until(lambda _: chromium.execute_script("return explore.state().step") == 4)
+    wait(chromium).until(lambda _: chromium.execute_script("return explore.state().step") == 4)
     assert state(chromium, "w") == 8.0
 
 
@@ -492,6 +496,7 @@ def test_a_networks_parameters_learn_and_its_inputs_do_not(page):
     x = Value(1.0, label="x")
     chromium = page(mse([model([x, 2.0])], [0.5]))
     find(chromium, "#learn summary").click()
+    wait(chromium).until(lambda _: chromium.find_elements("css selector", "#learners label"))
     chosen = chromium.execute_script(
         "return [...document.querySelectorAll('#learners label')].map((x) => [x.textContent, x.firstChild.checked])"
     )

@@ -412,6 +412,7 @@ def test_what_python_refuses_is_an_error_at_that_number_and_blank_after_it(page)
     assert "v1 = log(x) has no value here: the logarithm takes numbers above 0 only" in told
     for step in range(chromium.execute_script("return explore.steps") + 1):
         chromium.execute_script("explore.goto(arguments[0])", step)
+    assert "v1 = log(x) has no value here" in text(chromium, "#step")  # also when its step is over
     nodes = chromium.execute_script("return explore.state().nodes")
     assert {name for name, node in nodes.items() if node["data"] is not None} == {"x", "y"}
     assert all(node["grad"] is None for node in nodes.values())

@@ -329,8 +329,9 @@ function look(x, y, w, h) {
   drawing.setAttribute("viewBox", view.map((z) => z.toFixed(2)).join(" "));
   afar();
 }
-// Texts smaller than two pixels are left out: nobody reads them, and to lay out thousands takes long.
+// Of a large graph, texts smaller than two pixels are left out: nobody reads them, and to lay out thousands takes long.
 function afar() {
+  if (nodes.length < 300) return;
   const box = drawing.getBoundingClientRect();
   drawing.classList.toggle("afar", 13 * Math.min(box.width / view[2], box.height / view[3]) < 2);
 }
@@ -479,7 +480,9 @@ function show() {
   const { what, lines } = told(chosen.step);
   const pass = chosen.step === 0 ? "" : chosen.step <= nodes.length ? "Forward" : "Backward";
   const head = element("p", { class: "what" }, element("b", {}, `${pass || "Before the first step"}: `), what);
-  $("step").replaceChildren(head, ...lines.map((line) => element("p", { class: "formula" }, line)));
+  const wrong = now.errors.findIndex((message, i) => message && i < chosen.step - 1); // also when its step is over
+  const error = wrong >= 0 ? [element("p", { class: "wrong" }, toldForward(wrong).what)] : [];
+  $("step").replaceChildren(head, ...lines.map((line) => element("p", { class: "formula" }, line)), ...error);
   $("scrub").value = chosen.step;
   $("scrub").setAttribute("aria-valuetext", `step ${chosen.step} of ${steps}`);
   write($("count"), `${chosen.step} / ${steps}`);

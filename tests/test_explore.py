@@ -70,6 +70,12 @@ def test_the_table_has_the_tape_and_only_the_rules_that_occur():
     assert told["outputs"] == [8]
 
 
+def test_every_text_and_shape_of_the_drawing_keeps_its_place():
+    page = explore(readme()[1]).html
+    for tag, key, least in (("text", "x", 60), ("text", "y", 60), ("polygon", "points", 12), ("path", "d", 12)):
+        assert len(re.findall(f"<{tag} ", page)) == len(re.findall(rf'<{tag} [^>]*\b{key}="', page)) > least
+
+
 def test_names_are_labels_or_numbers_and_no_two_are_the_same():
     labels = ["x", "", "v1", "x", "x~2", "", "x", "a\u202eb", "v2"]
     names = names_of([Value(1.0, label=label) for label in labels])

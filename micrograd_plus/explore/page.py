@@ -247,7 +247,7 @@ def _drawing(picture: str, slots: _Slots) -> tuple[str, dict[str, Any]]:
             element.remove(title)
         small = element.get("font-size") == "11.00"
         for key, value in list(element.attrib.items()):  # the rest is in page.css
-            if key in DROPPED or value in ("start", "13.00", "10.00") or (key == "stroke" and value != "none"):
+            if key in DROPPED or (key, value) == ("text-anchor", "start") or (key == "stroke" and value != "none"):
                 del element.attrib[key]
         if small:
             element.attrib = {"class": "small"} | {

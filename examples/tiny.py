@@ -1,7 +1,8 @@
 """The whole idea in 100 lines: both modes of automatic differentiation, of any order, from one table of rules.
 
-Every operation knows its value and its local derivatives. Forward mode pushes tangents along them while the program
-runs; reverse mode pulls gradients back along them afterwards. In docs/reading.md: what each line became in the library.
+Every operation knows its value and its local derivatives. A tangent says how fast a number moves when an input moves
+at speed 1, and is pushed along these while the program runs: forward mode. A gradient says how fast the result moves
+when a number does, and is pulled back along them afterwards: reverse mode.
 """
 
 import math
@@ -46,7 +47,7 @@ def operate(name, *operands):
 
 
 def backward(root):
-    """Reverse mode: each node passes its gradient, times the local derivative, to what it was made of."""
+    """Reverse mode, once for each graph: a node passes its gradient, times the local derivative, to its operands."""
     order, seen = [], set()
 
     def visit(node):

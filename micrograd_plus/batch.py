@@ -88,7 +88,8 @@ class Batch(Number):
         return value
 
     def _both(self, other: Any, connect: Any) -> Batch:
-        return Batch(connect(self.data != 0.0, other.data != 0.0 if isinstance(other, Batch) else bool(other)), self.opened)
+        others = other.data != 0.0 if isinstance(other, Batch) else bool(other)
+        return Batch(connect(self.data != 0.0, others), self.opened)
 
     def __and__(self, other: Any) -> Batch:
         return self._both(other, operator.and_)

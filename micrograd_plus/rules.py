@@ -13,10 +13,10 @@ that is a choice is NOTHING, a 0.0 known by `is`: what it cuts off is cut off on
 """
 
 import math
-from math import inf, nan, pi
+from math import nan, pi
 
 from .functions import where
-from .machinery.digits import NOTHING, cosine
+from .machinery.digits import NOTHING, cosine, power_at_zero
 from .machinery.operations import FUNCTIONS, RULES, Rule, rule
 
 __all__ = ["FUNCTIONS", "RULES", "Rule", "rule"]
@@ -41,15 +41,13 @@ def mod(x, y):
 @rule("pow({x}, {y})", "The power x**y, ValueError where it is not real: pow(2.0, 3.0) is 8.0", notation="{x} ** {y}")
 def pow(x, y):
     power, zero = pow(x, y), x == 0.0
-    edge, steep = zero & (y == 1.0), zero & (y < 1.0)               # at x = 0, where slopes of slopes are infinite
     small = (y < 0.5) | (y > 2.0**53)                               # y - 1 would lose digits of y: take x**y / x
-    less = where(small, 1.0, y - 1.0)
-    slope = where(small, times(y, power / where(zero, 1.0, x)), y * pow(where(steep, 1.0, x), less))
-    cliff = reciprocal(sqrt(where(steep, x, 1.0))) + inf / where(steep & (y != 0.0), y, 1.0)
-    fall = -pow(where(zero, x, 1.0), where(zero & (y > 0.0), y - 0.25 * minimum(y, 1.0), 1.0))  # as xʸ log x, near 0
+    base, exponent = where(zero & (y < 1.0), 1.0, x), where(small, 1.0, y - 1.0)
+    slope = where(small, y * power / where(zero, 1.0, x), y * pow(base, exponent))
+    steep, fall = power_at_zero(x, y, slope)
     return (power,
-            where(steep, where(y == 0.0, NOTHING, cliff), slope - sqrt(where(edge, y - 1.0, 0.0))),
-            where(zero, where(y > 0.0, fall, NOTHING), power * where(x > 0.0, log(where(x > 0.0, x, 1.0)), nan)))
+            NOTHING if y is NOTHING else where(zero, steep, slope),  # x**0, where 0 is a constant
+            where(zero, fall, power * where(x > 0.0, log(where(x > 0.0, x, 1.0)), nan)))
 @rule("-{x}", "The opposite -x: neg(2.0) is -2.0")
 def neg(x): return -x, -1.0
 @rule("abs({x})", "The absolute value |x|, slope 0 at 0: abs(-2.0) is 2.0")
@@ -93,7 +91,7 @@ def log10(x): return log10(x), reciprocal(x) / math.log(10.0)
 @rule("sqrt({x})", "The square root of x >= 0, its slope infinite at 0: sqrt(9.0) is 3.0")
 def sqrt(x):
     root = sqrt(x)
-    return root, 0.5 * reciprocal(root + 0.0)                       # -0.0 + 0.0 is 0.0: slope +∞
+    return root, 0.5 * reciprocal(root + 0.0)                       # makes 0.0 of -0.0: the slope is +∞
 @rule("cbrt({x})", "The cube root of x, its slope infinite at 0: cbrt(-8.0) is -2.0")
 def cbrt(x):
     root = cbrt(x)

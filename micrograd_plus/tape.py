@@ -1,7 +1,8 @@
 """The order of a graph: a sequence in which everything stands after what it was made from.
 
 Nothing is recorded while a program runs except by the Values themselves: each holds its operands and its partial
-derivatives. The tape is made afterwards, by walking from a result back to its inputs; what nobody holds is freed.
+derivatives. The tape is made afterwards, by walking from a result back to its inputs; what no variable refers to any
+more is freed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def operands(node: Value) -> list[tuple[Any, Any]]:
-    """The operands of `node`, each with the partial derivative; the partial of a constant is None.
+    """Pairs of an operand of `node` and the partial derivative with respect to it, None for a constant.
 
     >>> from micrograd_plus import Value
     >>> operands(Value(3.0, label="x") * 2.0)
@@ -27,7 +28,7 @@ def operands(node: Value) -> list[tuple[Any, Any]]:
 
 
 def parents(node: Value) -> list[tuple[Value, Any]]:
-    """The operands of `node` that are no constants, each with the partial derivative.
+    """Of these pairs those whose operand is not a constant.
 
     >>> from micrograd_plus import Value
     >>> parents(Value(3.0, label="x") * 2.0)
@@ -49,7 +50,7 @@ def tape(*roots: Value) -> list[Value]:
     stack: list[Any] = list(reversed(roots))
     while stack:  # not by recursion: a graph may be a million operations deep
         node = stack.pop()
-        if node is None:  # all operands of the node below are on the tape
+        if node is None:  # all operands of the node under this mark are on the tape
             order.append(stack.pop())
         elif node not in seen:
             seen.add(node)

@@ -5,7 +5,9 @@ derivatives. To it, a Value of an outer level is a constant, and a Value that an
 its number. That is all it takes for transforms to nest without taking the tangent of one for that of another (Siskind
 and Pearlmutter, "Perturbation confusion and referential transparency", 2005).
 
-Arguments and results are numbers, or lists, tuples and dicts of them, nested as you like, and NumPy arrays.
+Forward mode is jvp, for Jacobian-vector product; reverse mode is vjp, vector-Jacobian product. *Primals* are the
+arguments of f, *cotangents* gradients of the numbers in its result. Arguments and results are numbers, or trees of
+them: lists, tuples, dicts, arrays, nested as you like.
 """
 
 from __future__ import annotations
@@ -96,7 +98,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
 
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
-    """Forward mode (a Jacobian-vector product): the value of `f`, and its derivative in the direction `tangents`.
+    """Forward mode: the value of `f`, and its derivative in the direction `tangents`.
 
     `primals`, the arguments of f, and `tangents` are sequences of the same structure; value and derivative have the
     structure of f's result. With `has_aux`, f returns a pair of the result and anything else, which comes third.
@@ -122,12 +124,11 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
 
 
 def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
-    """Reverse mode (a vector-Jacobian product): the value of `f` at `primals`, and the pullback of gradients through f.
+    """Reverse mode: the value of `f` at `primals`, and the pullback of gradients through f.
 
-    The pullback takes cotangents, which are gradients of the numbers in f's result, in its structure, and returns a
-    tuple with a gradient for each primal. It raises a ValueError if the structure differs, a TypeError if something in
-    it is no number. With `has_aux`, f returns a pair of the result and anything else, which comes third. TypeError if f
-    returns no numbers.
+    The pullback takes cotangents, in the structure of f's result, and returns a tuple with a gradient for each primal.
+    It raises a ValueError if the structure differs, a TypeError if something in it is no number. With `has_aux`, f
+    returns a pair of the result and anything else, which comes third. TypeError if f returns no numbers.
 
     >>> value, pullback = vjp(lambda x, y: [x * y, x + y], 2.0, 5.0)
     >>> value, pullback([1.0, 10.0])

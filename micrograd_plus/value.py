@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 
 def operate(rule: Rule, operands: tuple[Any, ...]) -> Value:
-    """The result of an operation: its number, its tangent, and what it was made of with which partials."""
+    """The result of an operation: its number, its tangent, and what it was made of with which partials.
+
+    `plus` and `times` are + and ×, but a zero wins against infinity. NOTHING is a 0.0 that is known by `is`: it says
+    that no tangent or gradient has arrived, or that none is meant to pass.
+    """
     deep = deepest(operands)
     ours = [is_at(x, deep.level) for x in operands]  # the others are constants: plain numbers, Values of outer levels
     numbers = [x.data if its else constant(x) for x, its in zip(operands, ours, strict=True)]
@@ -40,11 +44,7 @@ def operate(rule: Rule, operands: tuple[Any, ...]) -> Value:
 
 
 def sweep(roots: list[tuple[Value, Any]]) -> None:
-    """Reverse mode: pull the gradients given with `roots` back through the graph. In leaves they add up.
-
-    The sum is `plus`, the product `times`: as + and ×, but a zero wins against infinity. NOTHING is a 0.0 known by
-    `is`: no gradient has arrived, or none is meant to pass.
-    """
+    """Reverse mode: pull the gradients given with `roots` back through the graph. In leaves they add up."""
     order = tape(*[root for root, _ in roots])
     for node in order:
         node.grad = node.grad if node.left is None and sound(node) else NOTHING  # results start anew, leaves add up

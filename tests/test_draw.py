@@ -151,7 +151,7 @@ def test_a_tangent_is_drawn_only_where_there_is_one():
     assert x_box == ["x", "data", "3", "grad", "0", "tangent", "1"]
     assert w_box == ["w", "data", "2", "grad", "0"]
     assert product == ["x * w", "data", "6", "grad", "0", "tangent", "2"]
-    assert boxes(draw_dot(mg.step(x)))[1] == ["step(x)", "data", "1", "grad", "0", "tangent", "0"]
+    assert boxes(draw_dot(mg.step(x)))[1] == ["step(x)", "data", "1", "grad", "0"]
 
 
 def test_a_node_used_twice_gets_two_arrows():
@@ -1134,7 +1134,8 @@ def test_a_way_that_does_not_count_cannot_make_the_derivative_nan():
             return self.zero * mg.sqrt(x * self.one) + x
 
     y = Root()(Value(0.0, label="x"))
-    y.backward()
+    with pytest.warns(RuntimeWarning, match=r"^0 · ∞ in the derivative of sqrt"):
+        y.backward()
     _, arrows = check_folded(y, fold="Root")
     assert arrows == [("n0", None, "n1", "1.0")]
 

@@ -527,7 +527,7 @@ def reason(function, *numbers):
         ("where(x in x, 1, 2)", f"column 7: x in x {NOT_ALLOWED}"),
         ("sum(x)", f"column 5: expected {LIST}, got a number"),
         ("[x]", f"column 1: expected a number, got {LIST}"),
-        ("9**9**9**9", f"column 4: 9 ** 9 ** 9: {reason(math.pow, 9.0, 9.0**9)}"),
+        ("0**-1**x", f"column 1: 0.0 ** (-1.0): {reason(math.pow, 0.0, -1.0)}"),
         ("1 + x/0", f"column 5: x / 0.0 at x = 1.0: {reason(operator.truediv, 1.0, 0.0)}"),
         ("1 / 0", f"column 1: 1 / 0: {reason(operator.truediv, 1.0, 0.0)}"),
         ("2*log(x - 5)", f"column 3: log(-4.0): {reason(math.log, -4.0)}"),

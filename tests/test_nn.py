@@ -1026,16 +1026,27 @@ def test_a_shallow_copy_has_the_same_parameters():
     assert all(a is b for a, b in zip(model.parameters(), other.parameters(), strict=True))
 
 
-def test_results_are_copied_and_pickled_without_the_network_they_came_from():
-    model = MLP(2, [30, 1], lambda x: x, seed=1)  # a lambda cannot be pickled
-    y = model([0.5, -1.0])
-    for other in (pickle.loads(pickle.dumps(y)), copy.deepcopy(y), copy.copy(y)):
-        assert repr(other) == repr(y)
-        assert _modules(other) == ()
-    assert len(pickle.dumps(y)) < 200
+class Keeper(Module):
+    def __init__(self):
+        self.w, self.last = Value(2.0), None
+
+    def forward(self, x):
+        self.last = [self.w * x]
+        return self.last[0]
 
 
-# Programs written for micrograd ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, pickle.dumps])
+def test_a_copy_of_a_module_that_keeps_its_last_output_is_refused_with_the_name_of_the_attribute(duplicate):
+    model = Keeper()
+    duplicate(model)
+    model(3.0)
+    with pytest.raises(TypeError, match=r"Keeper\.last keeps a Value that was computed"):
+        duplicate(model)
+    with pytest.raises(TypeError, match=r"Keeper\.last keeps a Value that was computed"):
+        duplicate({"model": [model]})
+    assert copy.copy(model).last is model.last
+    model.last = None
+    duplicate(model)
 
 
 def test_the_program_of_micrograds_demo_comes_to_the_numbers_of_the_same_program_in_numpy():

@@ -23,7 +23,7 @@ HOUSE += ["machinery.operators", "value", "machinery.trees", "machinery.running"
 HOUSE += ["series", "batch", "jit", "draw", "nn", "explore", "testing", "__main__"]
 ROOMS = {
     "jit": ["trace", "compiled", "python", "javascript", "llvm", "jax"],
-    "draw": ["files", "fit", "formulas", "engines", "picture", "modules", "diagram"],
+    "draw": ["files", "fit", "engines", "picture", "formulas", "modules", "diagram"],
     "nn": ["losses", "modules", "optim", "training"],
     "explore": ["page", "explain"],
     "testing": ["differences", "checks", "strategies"],
@@ -106,7 +106,7 @@ def test_the_idea_stands_on_the_first_page():
 
 def test_no_operation_takes_more_than_twelve_lines():
     tree = ast.parse((ROOT / "micrograd_plus" / "rules.py").read_text(encoding="utf-8"))
-    rules = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    rules = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list]
     sizes = [rule.end_lineno - rule.decorator_list[0].lineno + 1 for rule in rules]
     assert max(sizes) <= 12
     assert sorted(sizes)[len(sizes) // 2] == 2

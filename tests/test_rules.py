@@ -161,6 +161,8 @@ def test_the_value_is_that_of_math(name):
         expected, value = outcome(getattr(math, name), *xs), outcome(value_of, name, xs)
         if name in ("floor", "ceil") and not math.isfinite(xs[0]):
             expected = xs[0]  # there is no infinite int, which is what math has in mind
+        if expected is OverflowError:  # here, as in every product of floats, what is too large is infinite
+            expected = -inf if (xs[0] < 0.0 and (name == "sinh" or xs[-1] % 2.0 == 1.0)) else inf
         close = name == "cbrt" and abs(value - expected) <= 4 * math.ulp(expected)  # some C libraries are that far off
         assert close or same(value, expected), f"{name} at {xs} is {value}, in math {expected}"
 
@@ -191,10 +193,6 @@ RAISES = {
     "sin": [(inf, ValueError)],
     "cos": [(inf, ValueError)],
     "tan": [(-inf, ValueError)],
-    "exp": [(1000.0, OverflowError)],
-    "expm1": [(1000.0, OverflowError)],
-    "sinh": [(-1000.0, OverflowError)],
-    "cosh": [(1000.0, OverflowError)],
 }
 
 
@@ -220,9 +218,6 @@ def test_the_message_of_a_value_that_does_not_exist_names_operation_label_and_nu
         (lambda p, q: p ** (1 / 3), ValueError, "p ** 0.3333333333333333 at p = -8.0"),
         (lambda p, q: p ** (q + 0.5), ValueError, "p ** 0.5 at p = -8.0"),
         (lambda p, q: (-8.0) ** (q + 0.5), ValueError, "(-8.0) ** 0.5"),
-        (lambda p, q: p**1000, OverflowError, "p ** 1000.0 at p = -8.0"),
-        (lambda p, q: mg.gaussian(p, 100.0), OverflowError, "gaussian(p, 100.0) at p = -8.0"),
-        (lambda p, q: mg.sum([p, inf, -inf]), ValueError, "sum([p, inf, -inf]) at p = -8.0"),
     ],
 )
 def test_the_message_of_two_operands_names_both(operation, error, message):

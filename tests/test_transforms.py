@@ -212,7 +212,7 @@ def test_argnums_choose_the_arguments():
     assert hvp(lambda x, y: x * y**2, (2.0, 3.0), (1.0, 10.0)) == (60.0, 46.0)
 
 
-@pytest.mark.parametrize("argnums", [2, -3, (0, 2), True, 1.0, "x", [0], (0, 0), (1, -1), None])
+@pytest.mark.parametrize("argnums", [2, -3, (0, 2), True, 1.0, "x", [2], (0, 0), (1, -1), None])
 @pytest.mark.parametrize("transform", [grad, value_and_grad, jacobian, hessian])
 def test_an_argument_that_is_not_there_is_named(transform, argnums):
     with pytest.raises(ValueError, match=r"argnums: .*area"):

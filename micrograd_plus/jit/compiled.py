@@ -385,7 +385,8 @@ def _name_parts(structure: Any, name: str, found: list[str]) -> None:
     elif type(structure) is not Static:
         _, rest, parts = structure
         parts = parts if type(parts) is list else [NUMBER] * parts
-        keys = [f"_{key}" for key in rest] if isinstance(rest, list) else [f"{'_' * name[-1:].isdigit()}{i}" for i in range(len(parts))]
+        stem = "_" * name[-1:].isdigit()
+        keys = [f"_{key}" for key in rest] if isinstance(rest, list) else [f"{stem}{i}" for i in range(len(parts))]
         for key, part in zip(keys, parts, strict=True):
             _name_parts(part, f"{name}{key}", found)
 

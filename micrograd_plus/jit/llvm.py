@@ -131,8 +131,8 @@ class _Buffer:
 class Batched:
     """The program of one sample over a batch; `mapped` says which inputs are arrays, `reduce` what each output becomes.
 
-    It is called with numbers and arrays, whose items are inputs, for `n` samples. It returns a list with an array or a number for each
-    output: "" is all of them, "sum" and "mean" add them up.
+    It is called with numbers and arrays, whose items are inputs, for `n` samples. It returns a list with an array or a
+    number for each output: "" is all of them, "sum" and "mean" add them up.
     """
 
     def __init__(self, inputs: Sequence[Symbol], outputs: list[Any], mapped: list[bool], reduce: list[str]) -> None:

@@ -9,26 +9,24 @@ A printer turns the list into a text for one target, from a table with a text fo
 
 >>> trace = Trace(exact=False)
 >>> x, y = trace.input("x"), trace.input("y")
->>> value, *partials = RULES["atan2"].partials(x, y)     # any function would do, a rule or grad(f)
->>> TEXTS = {"truediv": "{} / {}", "neg": "-{}", "==": "{} == {}", "where": "{} ? {} : {}"}
->>> texts = {}                                           # by symbol; its index in the trace is its key
+>>> value, *partials = RULES["truediv"].partials(x, y)   # any function would do, a rule or grad(f)
+>>> chosen = where(x > y, value, 0.0)
+>>> TEXTS = {"truediv": "{} / {}", "neg": "-{}", ">": "{} > {}", "where": "{} ? {} : {}"}
+>>> texts = {}                                           # by the index of a symbol
 >>> def text(number):                                    # operands and outputs are symbols or floats
 ...     return texts[number.index] if isinstance(number, Symbol) else repr(number)
->>> for symbol in needed([value, *partials]):            # each stands after its operands
-...     operands = [text(operand) for operand in symbol.operands if symbol.operation]
+>>> for symbol in needed([chosen, *partials]):           # each stands after its operands
+...     operands = [text(operand) for operand in symbol.operands]
 ...     pattern = TEXTS.get(symbol.operation, f"{symbol.operation}({', '.join(['{}'] * len(operands))})")
 ...     texts[symbol.index] = f"t{symbol.index}" if symbol.operation else symbol.label
 ...     if symbol.operation:
 ...         print(text(symbol), "=", pattern.format(*operands))
-t2 = hypot(x, y)
-t3 = t2 == 0.0
-t4 = t3 ? inf : t2
-t5 = atan2(x, y)
-t6 = y / t4
-t7 = t6 / t4
-t8 = -x
-t9 = t8 / t4
-t10 = t9 / t4
+t2 = x / y
+t3 = reciprocal(y)
+t4 = -t2
+t5 = t4 / y
+t6 = x > y
+t7 = t6 ? t2 : 0.0
 
 The operations are "" for an input (its name is its label), "where" (condition, number, number), the names of rules, and
 those that give a condition: < <= > >= == != over numbers, and, or, not over conditions. A rule that is made of other
@@ -43,7 +41,7 @@ import builtins
 import operator
 import sys
 
-from ..functions import is_real, number
+from ..functions import is_real, number, where
 from ..machinery.digits import times
 from ..machinery.formulas import OF_OTHERS, in_order, made_of
 from ..machinery.operators import Number
@@ -138,10 +136,12 @@ class Trace:
     def unguarded(self, operation: str) -> None:
         """TypeError if the function would catch what an operation may raise: the program would not go that way."""
         frame: Any = sys._getframe(1)
+        guarded = False
         while frame and frame.f_code.co_name != "record":
-            if frame.f_code.co_exceptiontable and not _is_ours(frame) and _catches(frame):
-                self.refuse(f"{operation} may raise, and the function catches that: write where(condition, x, y) instead")
+            guarded = guarded or bool(frame.f_code.co_exceptiontable and not _is_ours(frame) and _catches(frame))
             frame = frame.f_back
+        if guarded and frame:
+            self.refuse(f"{operation} may raise, and the function catches that: write where(condition, x, y) instead")
 
     def refuse(self, message: str) -> NoReturn:
         """Raise a TypeError that names the line, and again when the function has returned, if it caught it."""
@@ -174,13 +174,14 @@ def _catches(frame: Any) -> bool:
             for line in dis.get_instructions(code):
                 if line.offset >= entry.target:
                     known.append(names.get(line.argval, Exception) if line.opname.startswith("LOAD_") else None)
-                    if line.opname in ("WITH_EXCEPT_START", "RERAISE") or (line.offset == entry.target and line.opname == "COPY"):
-                        break  # a `with`, a `finally`, or the end of an `except`
+                    ends = line.offset == entry.target and line.opname == "COPY"
+                    if ends or line.opname in ("WITH_EXCEPT_START", "RERAISE"):
+                        break  # the end of an `except`, a `with`, or a `finally`
                     if line.opname == "POP_EXCEPT":
                         return True
                     if line.opname == "CHECK_EXC_MATCH":
                         kinds = [kind for kind in known if isinstance(kind, type)]
-                        return any(issubclass(error, (*kinds,)) for error in (ValueError, ZeroDivisionError, OverflowError))
+                        return any(issubclass(error, (*kinds,)) for error in (ValueError, ZeroDivisionError))
     return False
 
 
@@ -267,6 +268,9 @@ class Condition(Symbol):
         x, y = trace.number(x, "where"), trace.number(y, "where")
         if x is y or _is(x, y):
             return x
+        if _is(x, 0.0) and self.operation == "<=" and type(y) is Symbol and y.operation == "step":
+            if self.operands[0] is y.operands[0] and _is(self.operands[1], 0.0):
+                return y  # the slope of relu: a step is 0 there anyway
         if type(x) is Symbol and x.operation == "where" and _is(y, x.operands[2]):
             both = self & x.operands[0]  # one choice for two: else they grow in each other
             return both.where(x.operands[1], y, by_chain or x.by_chain)
@@ -278,11 +282,15 @@ class Condition(Symbol):
         return self.where(x, y), self.where(1.0, 0.0, by_chain=True), self.where(0.0, 1.0, by_chain=True)
 
     def __and__(self, other: Any) -> Any:
+        if other is self:
+            return self
         if _is_known(other):
             return self if other else False
         return self.trace.assign("and", (self, other))
 
     def __or__(self, other: Any) -> Any:
+        if other is self:
+            return self
         if _is_known(other):
             return True if other else self
         return self.trace.assign("or", (self, other))

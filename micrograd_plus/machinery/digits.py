@@ -12,8 +12,9 @@ from _thread import _local
 from _warnings import warn
 from math import inf, isfinite
 
-from ..functions import OVER_NUMBERS, exp, hypot, over_numbers, sign, unbounded, where
+from ..functions import OVER_NUMBERS, exp, hypot, minimum, over_numbers, sign, sqrt, unbounded, where
 from ..functions import abs as absolute
+from ..functions import pow as power
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,13 +89,31 @@ ndtr = over_numbers("ndtr", _ndtr)
 def cosine(x: Any, y: Any) -> Any:
     """x / √(x² + y²), by the ratio of the smaller side to the larger: then its own slopes cancel nothing.
 
-    >>> cosine(3.0, 4.0)
-    0.6
+    >>> cosine(1.0, 0.0), round(cosine(3.0, 4.0), 15)
+    (1.0, 0.6)
     """
-    flat, origin = absolute(x) >= absolute(y), (x == 0.0) & (y == 0.0)
-    ratio = where(flat, y, x) / where(origin, 1.0, where(flat, x, y))
+    flat = absolute(x) >= absolute(y)
+    longer = where(flat, x, y)
+    ratio = where(flat, y, x) / where(longer == 0.0, 1.0, longer)
     length = reciprocal(hypot(1.0, ratio))
-    return where(origin, NOTHING, where(flat, sign(x) * length, sign(y) * ratio * length))
+    return where((x == 0.0) & (y == 0.0), NOTHING, where(flat, sign(x) * length, sign(y) * ratio * length))
+
+
+def power_at_zero(x: Any, y: Any, slope: Any) -> tuple[Any, Any]:
+    """The slopes of x**y where x = 0, written such that their own slopes are infinite where they should be.
+
+    With respect to y it is x**y · log x, which is 0 for y > 0 and falls like -x**(y - ¼) next to 0. Where y < 1, the
+    slope with respect to x is infinite, and falls with y.
+
+    >>> power_at_zero(0.0, 0.5, 0.0)
+    (inf, -0.0)
+    """
+    zero = x == 0.0
+    edge, steep = zero & (y == 1.0), zero & (y < 1.0)
+    cliff = reciprocal(sqrt(where(steep, x, 1.0))) + inf / where(steep & (y != 0.0), y, 1.0)
+    d_x = where(steep, where(y == 0.0, NOTHING, cliff), where(edge, slope - sqrt(where(edge, y - 1.0, 1.0)), slope))
+    fall = -power(where(zero, x, 1.0), where(zero & (y > 0.0), y - 0.25 * minimum(y, 1.0), 1.0))
+    return d_x, where(y > 0.0, fall, NOTHING)
 
 
 # The chain rule's product and sum ------------------------------------------------------------------------------------

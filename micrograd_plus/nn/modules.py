@@ -13,7 +13,7 @@ import os
 import random
 from abc import ABCMeta
 from collections.abc import Callable, Sequence
-from copy import copy
+from copy import copy, deepcopy
 from difflib import get_close_matches
 from inspect import Signature, signature
 from math import isfinite, nan, sqrt
@@ -86,6 +86,23 @@ class Module(metaclass=_Naming):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+    # A network that keeps a result, as its last output, cannot be copied or saved with it: its history would be lost.
+
+    def __copy__(self: Self) -> Self:
+        other = object.__new__(type(self))
+        other.__dict__.update(vars(self))
+        return other
+
+    def __deepcopy__(self: Self, memo: dict[int, Any]) -> Self:
+        _refuse_results(self)
+        other = memo[id(self)] = object.__new__(type(self))
+        other.__dict__.update(deepcopy(vars(self), memo))
+        return other
+
+    def __getstate__(self) -> Any:
+        _refuse_results(self)
+        return vars(self)
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """What the module makes of its inputs; calling the module calls this."""
@@ -537,6 +554,16 @@ def _collect(tree: Any, kind: type, name: str, found: dict[int, tuple[str, Any]]
         return
     for key, x in items:
         _collect(x, kind, f"{name}.{key}" if name else str(key), found, seen)
+
+
+def _refuse_results(module: Module) -> None:
+    """TypeError, with its name, if an attribute is a Value that was computed."""
+    for name, x in vars(module).items():
+        if any(v.left is not None and not v.level for v in values_in(x)):
+            raise TypeError(
+                f"{type(module).__name__}.{name} keeps a Value that was computed, whose history no copy has: "
+                f"keep its number, self.{name} = y.data, or delete it before"
+            )
 
 
 def _bound(tree: Any, numbers: dict[Value, Any], copies: dict[int, Any]) -> Any:

@@ -1,7 +1,7 @@
 """Automatic differentiation on scalars, forward and reverse, by one rule per operation; small enough to read.
 
 Read it in this order: value.py, rules.py, tape.py, transforms.py, functions.py. The rest is there to be used: draw
-draws any result, jit compiles, nn makes networks and trains them, testing checks gradients.
+draws any result, explore makes a page of it, jit compiles, nn makes networks and trains them, testing checks gradients.
 """
 
 import builtins
@@ -15,6 +15,7 @@ if not os.environ.get("MICROGRAD_PLUS_PLAIN"):
     fast.install()
 from .batch import vmap
 from .draw import draw_dot
+from .explore import explain, explore
 from .jit import jit
 from .rules import FUNCTIONS
 from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -39,6 +40,6 @@ if TYPE_CHECKING:  # what a type checker cannot see: sin, exp, relu, ... take fl
 globals().update(FUNCTIONS)  # a function for every rule
 
 __version__ = "0.1.0"
-__all__ = ["Value", "derivative", "draw_dot", "grad", "hessian", "hvp", "jacobian", "jit", "jvp"]
+__all__ = ["Value", "derivative", "draw_dot", "explain", "explore", "grad", "hessian", "hvp", "jacobian", "jit", "jvp"]
 __all__ += ["value_and_grad", "vjp", "vmap"]
 __all__ += [name for name in FUNCTIONS if not hasattr(builtins, name)]  # `import *` leaves abs, pow and sum alone

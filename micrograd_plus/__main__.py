@@ -22,6 +22,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import time
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from . import __version__, draw
+from .explore import explain, explore
 from .rules import FUNCTIONS, RULES
 from .tape import operands, tape
 from .testing import ridders
@@ -36,7 +38,8 @@ from .transforms import derivative
 from .value import Value
 
 LENGTH, DEPTH, ORDER = 2000, 100, 10  # the most characters and levels of an expression, and its highest derivative
-CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf, "nan": math.nan}
+SECONDS = 4.0  # for derivatives of high orders, whose cost grows with each by a factor
+CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf, "nan": math.nan}
 OPERATORS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.Mod: "mod", ast.Pow: "pow"}
 COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
     **{ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge},
@@ -51,7 +54,20 @@ INSTEAD: dict[type, str] = {  # of what one may well try
     ast.FloorDiv: "// is not an operation here; write floor(x / y)",
     ast.IfExp: "if ... else is not allowed; write where(x > 0, x, -x)",
     ast.Call: "only a function can be called, with arguments in order; a product is written with *, as in 2 * (x + 1)",
+    ast.Tuple: "a comma does not belong here; a number is written with a point, as in 2.5",
     ast.Subscript: "an index is a whole number from 0 up, as in softmax([x, y])[0]",
+}
+SIGNS = str.maketrans("−–×·⋅∙÷", "--****/")  # as they are printed in books
+HINTS = {  # of what Python cannot read, and people write
+    r"\|": "the absolute value of x is written abs(x)",
+    r"!(?!=)": "there is no factorial here",
+    r"[²³⁴-⁹⁰¹ⁿ]": "a power is written **, as in x**2",
+    r"[√∛]": "a root is written sqrt(x) or cbrt(x)",
+    r"[≤≥≠]": "comparisons are written <, <=, >, >=, ==, !=",
+    r"[½⅓⅔¼¾⅛]": "a fraction is written 1/2",
+    r"\b({functions})\s+[\w.]+": r"a function is called with parentheses, as in \1(x)",
+    r"(?<![\w.])\d[\d.]*\s*[^\W\d_]\w*|[\w.)]\s+[\w(]|\)\s*[\w(]": "a product is written with *, as in 2 * x",
+    r"(?<![<>=!])=(?!=)": "an input gets its number after the expression, as in x=2",
 }
 
 
@@ -68,14 +84,15 @@ def parse(text: str) -> ast.expr:
         raise InputError(f"the expression has {len(text)} characters; {LENGTH} are the most")
     if "#" in text:
         raise InputError(f"column {text.index('#') + 1}: a comment is not allowed")
-    line = re.sub(r"\s", " ", text).rstrip()
+    line = re.sub(r"\s", " ", text).rstrip().translate(SIGNS)
     start = len(line) - len(line.lstrip())
     deep = InputError(f"the expression is nested more than {DEPTH} levels deep; write a long sum as sum([x, y, z])")
     try:
         with warnings.catch_warnings(action="ignore"):  # of odd spellings
             tree = ast.parse(line[start:], mode="eval").body
     except SyntaxError as error:
-        raise InputError(f"column {start + (error.offset or len(line) - start + 1)}: {error.msg}") from None
+        column = start + (error.offset or len(line) - start + 1)
+        raise InputError(f"column {column}: {error.msg}{_hint(line)}") from None
     except ValueError:
         raise InputError("the expression has characters that are not text") from None
     except (RecursionError, MemoryError):
@@ -89,6 +106,15 @@ def parse(text: str) -> ast.expr:
     if level:
         raise deep
     return tree
+
+
+def _hint(line: str) -> str:
+    """What to write instead of the first thing in an expression that many write and Python cannot read."""
+    names = "|".join(sorted(FUNCTIONS, key=len, reverse=True))
+    for pattern, hint in HINTS.items():
+        if match := re.search(pattern.replace("{functions}", names), line):
+            return f"; {match.expand(hint)}"
+    return ""
 
 
 def evaluate(node: ast.expr, numbers: dict[str, Any], kind: str = NUMBER) -> Any:
@@ -138,7 +164,8 @@ def _called(node: ast.expr, name: str, args: list[ast.expr], numbers: dict[str, 
     kinds, least = _parameters(name)
     if not least <= len(args) <= len(kinds):
         wanted = " or ".join(map(str, range(least, len(kinds) + 1)))
-        _refuse(node, f"{name} takes {wanted} argument{'' if wanted == '1' else 's'}, got {len(args)}")
+        base = "; to the base b it is log(x) / log(b)" if name == "log" and len(args) == 2 else ""
+        _refuse(node, f"{name} takes {wanted} argument{'' if wanted == '1' else 's'}, got {len(args)}{base}")
     return _applied(node, FUNCTIONS[name], *[evaluate(x, numbers, kind) for x, kind in zip(args, kinds, strict=False)])
 
 
@@ -175,10 +202,10 @@ def _similar(name: str, names: Iterable[str]) -> str:
 
 
 def bindings(words: list[str]) -> dict[str, float]:
-    """The inputs, from words like "x=2"; InputError if a word is not like that.
+    """The inputs, from words like "x=2" or "x=pi/2"; InputError if a word is not like that.
 
-    >>> bindings(["w=2", "x=-1e-3"])
-    {'w': 2.0, 'x': -0.001}
+    >>> bindings(["w=2", "x=-1e-3", "y=1/2"])
+    {'w': 2.0, 'x': -0.001, 'y': 0.5}
     """
     inputs: dict[str, float] = {}
     for word in words:
@@ -193,8 +220,19 @@ def bindings(words: list[str]) -> dict[str, float]:
         try:
             inputs[name] = float(number)
         except ValueError:
-            raise InputError(f"{word!r}: {number!r} is not a number") from None
+            inputs[name] = _number(word, number)
     return inputs
+
+
+def _number(word: str, text: str) -> float:
+    """The number that is written as an expression without inputs."""
+    try:
+        if not text.strip():
+            raise InputError("the number is missing")
+        return float(evaluate(parse(text), {}))
+    except InputError as error:
+        reason = re.sub(r"^column \d+: |; add .*=NUMBER", "", str(error))
+        raise InputError(f"{word!r}: {text!r} is not a number: {reason}") from None
 
 
 # What is computed -----------------------------------------------------------------------------------------------------
@@ -229,8 +267,24 @@ def examine(
     }
     if order:
         ((name, x),) = inputs.items()
-        report["orders"] = [derivative(lambda t: evaluate(tree, {name: t}), n)(x) for n in range(1, order + 1)]
+        report["orders"] = _orders(lambda t: evaluate(tree, {name: t}), x, order)
     return root, report
+
+
+def _orders(f: Callable[[Any], Any], x: float, order: int) -> list[float]:
+    """The derivatives of orders 1 to `order`; InputError in time, if it would take too long."""
+    found: list[float] = []
+    start = before = time.perf_counter()
+    last = 0.0
+    for n in range(1, order + 1):
+        found.append(derivative(f, n)(x))
+        now = time.perf_counter()
+        took, before = now - before, now
+        growth = max(took / last, 2.0) if last > 1e-3 else 4.0
+        last = took
+        if n < order and now - start + took * growth > SECONDS:
+            raise InputError(f"--order {order}: from order {n + 1} on this takes too long; ask for --order {n}")
+    return found
 
 
 def _row(node: Value) -> dict[str, Any]:
@@ -291,6 +345,8 @@ def as_text(report: dict[str, Any]) -> str:
                 lines += [f"  d/d{name}: there may be a kink, a jump, or too steep a slope for a numerical check"]
     if orders := report.get("orders"):
         lines += ["", *_table(["order", *map(str, range(1, len(orders) + 1))], _column("derivative", orders, 12))]
+    if "explanation" in report:
+        lines += ["", *[f"  {line}".rstrip() for line in report["explanation"].splitlines()]]
     return "\n".join(lines)
 
 
@@ -331,7 +387,7 @@ def _table(*columns: list[str]) -> list[str]:
 
 EXAMPLES = """examples:
   micrograd-plus "0.5 * (w*x + b - y)**2" w=2 x=1 b=0 y=5 --draw graph.svg
-  micrograd-plus "x * sin(y)" x=-1.5 y=2e-3 --forward x
+  micrograd-plus "x * sin(y)" x=-1.5 y=2e-3 --forward x --explore page.html
   micrograd-plus "exp(-x**2 / 2) / sqrt(2 * pi)" x=0.5 --order 4 --json
 """
 
@@ -364,6 +420,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         default=0,
         help=f"show derivatives of orders 1 to N (at most {ORDER}), of an expression with one input",
     )
+    add("--explore", metavar="FILE", type=str.strip, help="write a page to step through the graph; FILE ends in .html")
+    add("--explain", metavar="NAME", default="", help="say why the gradient of this input, or step, is what it is")
     add("--json", action="store_true", help="print JSON; Infinity, -Infinity and NaN are strings in it, null is none")
     add("--version", action="version", version=f"%(prog)s {__version__}")
     # What begins with a minus sign may be an expression, such as -x: argparse takes it for one if a space comes first.
@@ -383,6 +441,22 @@ def _draw(root: Value, file: str) -> None:
     except (OSError, ValueError, RuntimeError, subprocess.SubprocessError) as error:
         reason = str(getattr(error, "strerror", None) or error).replace("; .source works", "; --draw NAME.dot works")
         raise InputError(f"--draw {file}: {reason}") from None
+
+
+def _explore(root: Value, title: str, file: str) -> None:
+    if Path(file).suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"--explore {file}: the file must end in .html")
+    try:
+        explore(root, title=title).save(file)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"--explore {file}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _explanation(root: Value, name: str) -> str:
+    nodes = {node.label: node for node in tape(root)}
+    if name not in nodes:
+        raise InputError(f"--explain: there is no input or step {name!r}" + _similar(name, nodes))
+    return explain(nodes[name], root)
 
 
 def _print(text: str, stream: TextIO | None) -> None:
@@ -405,17 +479,24 @@ def main(argv: list[str] | None = None) -> int:
             raise InputError("an expression is missing; --help shows three examples")
         root, report = examine(parse(expression), bindings(words), arguments.forward, arguments.order)
         report = {"expression": expression.strip(), **report}
+        if arguments.explain:
+            report["explanation"] = _explanation(root, arguments.explain)
         if not arguments.json:
             _print(as_text(report), sys.stdout)  # first, whatever becomes of the picture
         try:
             if arguments.draw is not None:
                 _draw(root, arguments.draw)
                 report["drawing"] = arguments.draw
+            if arguments.explore is not None:
+                _explore(root, report["expression"], arguments.explore)
+                report["page"] = arguments.explore
         finally:
             if arguments.json:
                 _print(as_json(report), sys.stdout)
         if "drawing" in report and not arguments.json:
             _print(f"\n  The graph is drawn in {arguments.draw}", sys.stdout)
+        if "page" in report and not arguments.json:
+            _print(f"\n  The page is {arguments.explore}: open it in a browser", sys.stdout)
     except (InputError, OSError) as error:
         _print(f"micrograd-plus: error: {' '.join(str(error).split())[:300]}", sys.stderr)
         return 2

@@ -25,6 +25,7 @@ ROOMS = {
     "jit": ["trace", "compiled", "python", "javascript", "llvm", "jax"],
     "draw": ["files", "fit", "engines", "picture", "formulas", "modules", "diagram"],
     "nn": ["losses", "modules", "optim", "training"],
+    "explore": ["page", "explain"],
     "testing": ["differences", "checks", "strategies"],
 }
 ALIASES = ["losses", "optim"]  # what stands in nn, under the names that it had before

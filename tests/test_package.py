@@ -40,12 +40,15 @@ PUBLIC |= {name: getattr(module, name) for module in MODULES for name in module.
 
 def test_importing_the_package_brings_nothing_but_a_few_builtin_modules():
     program = """
-import cmath, gc, itertools, math, os, sys, __future__
+import cmath, gc, itertools, math, os, sys, _operator, __future__
+sys.path.insert(0, os.getcwd())
 before = set(sys.modules)
 import micrograd_plus
 print(*[name for name in set(sys.modules) - before if name.split(".")[0] != "micrograd_plus"])
 """
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    result = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     assert result.stdout.split() == []
 
 

@@ -10,7 +10,6 @@ What was made in a module of a network can be framed, or folded into one box: mo
 
 from __future__ import annotations
 
-import re
 from itertools import count
 from math import inf, log10
 
@@ -258,6 +257,7 @@ def _titles(box: Box) -> list[str]:
 
 def _escape(text: str) -> str:
     """Text that draws as itself: no markup, no graphviz escapes like \\N, no characters that a picture cannot hold."""
+    import re
     from html import escape
 
     lines = cut(text.expandtabs(4), LABEL).splitlines() or [""]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from ..draw import partial_formulas
 from ..functions import is_real
 from ..machinery.digits import times
@@ -114,6 +112,8 @@ def _latex(w: Value, y: Value, names: Any, grads: Any, uses: Any) -> str:
 
 def _name(name: str) -> str:
     """A name in LaTeX: v1 with an index, a letter as it is, all else upright."""
+    import re
+
     if match := re.fullmatch(r"([A-Za-z])(\d*)", name):
         return f"{match[1]}_{{{match[2]}}}" if match[2] else match[1]
     special = {c: rf"\{c}" for c in "{}$&#_%"} | {"\\": r"\backslash{}", "~": r"\sim{}", "^": r"\wedge{}"}

@@ -8,7 +8,6 @@ forwards and backwards, and writes the numbers into the drawing.
 from __future__ import annotations
 
 import os
-import re
 
 from ..draw import draw_dot, numbered, write
 from ..draw.diagram import roots_of
@@ -204,6 +203,7 @@ class _Slots:
 
 def _drawing(picture: str, slots: _Slots) -> tuple[str, dict[str, Any]]:
     """The SVG with an element for each number; and which box each Value is in, what the arrows into modules join."""
+    import re
     from xml.etree import ElementTree
 
     from ..draw.fit import width
@@ -283,6 +283,8 @@ def _page(title: str, drawing: str, nodes: list[Value], roots: list[Value], slot
     }
     for name in ("style", "script"):
         parts[f"{name}-hash"] = b64encode(sha256(parts[name].encode()).digest()).decode()
+    import re
+
     return re.sub(r"\{\{([\w-]+)\}\}", lambda match: parts[match[1]], _file("page.html"))
 
 
@@ -338,6 +340,8 @@ def _described(rule: Any) -> dict[str, str]:
 
 def _kernels() -> set[str]:
     """The names of the functions that kernels.js defines."""
+    import re
+
     found = re.findall(r"^(?:function (\w+)|const (\w+) =|const \{(.*)\})", _file("kernels.js"), re.MULTILINE)
     return {name.strip() for names in found for part in names for name in part.split(",") if name.strip()}
 

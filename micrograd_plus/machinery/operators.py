@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import operator
+import _operator as operator  # its functions alone: the module would take longer to import
 from itertools import compress
 
 from ..functions import deepest, is_real

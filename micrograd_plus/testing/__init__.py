@@ -6,6 +6,7 @@ imported by itself.
 """
 
 from .checks import check_backward, check_derivative, check_grads, check_jvp, check_vjp
+from .examination import check_engine
 from .differences import central_difference, complex_step, forward_difference, ridders
 from .profile import gradients
 
@@ -13,6 +14,7 @@ __all__ = [
     "central_difference",
     "check_backward",
     "check_derivative",
+    "check_engine",
     "check_grads",
     "check_jvp",
     "check_vjp",

@@ -336,7 +336,7 @@ def _prepared(f: Function, args: Any, caller: str) -> tuple[Function, tuple[Any,
     names = _names(f, moving)
     if any(map(_holds_integers, given)):
         return lambda *args: gradients.called(f, args), moving, names, gradients
-    return lambda *args: f(*_copy(args)), moving, names, gradients
+    return f, moving, names, gradients
 
 
 def _is_frozen(x: Any) -> bool:
@@ -403,7 +403,7 @@ def _copy(args: Any) -> tuple[Any, ...]:
 
 def _result(f: Function, args: tuple[Any, ...], caller: str) -> Any:
     """What f returns, once it is clear that this can be checked."""
-    result, again = f(*args), f(*args)
+    result, again = f(*_copy(args)), f(*_copy(args))
     numbers = [repr(bottom(x)) for x in tree_leaves(result)]
     if not numbers:
         raise ValueError(f"{caller}: there is no number in what f returned, {result!r}")

@@ -84,38 +84,36 @@ def operation(symbol: str, *texts: str, **point: float) -> Callable[[Engine, set
     """A check of one operation: alone, with a gradient that arrives, and with an operand that is used again."""
 
     def check(engine: Engine, broken: set[str]) -> None:
+        for text in texts:
+            engine.check(text, **{name: x for name, x in point.items() if name in _names(text)})
+        numbers = {name: x for name, x in point.items() if name in _names(texts[0])}
+        for other, why, text in (("*", CHAIN, f"({texts[0]}) * z"), ("+", ONCE, f"({texts[0]}) + x")):
+            if other not in broken:
+                try:
+                    engine.check(text, **numbers, **({"z": -1.5} if other == "*" else {}))
+                except Wrong as wrong:
+                    raise Because(wrong, why) from None
+
+    return check
+
+
+def alone(text: str) -> Callable[[Engine, set[str]], None]:
+    """A check of the first operations, where the mistake may be in backward itself."""
+
+    def check(engine: Engine, broken: set[str]) -> None:
         try:
-            for text in texts:
-                engine.check(text, **{name: x for name, x in point.items() if name in _names(text)})
+            engine.check(text, **TWO)
         except Wrong as wrong:
-            raise (Because(wrong, START) if "gradient of" in wrong.what and " 0.0" in wrong.what and symbol in "+*"
-                   else wrong) from None  # fmt: skip
-        text, numbers = texts[0], {name: x for name, x in point.items() if name in _names(texts[0])}
-        if "*" not in broken or symbol == "*":
-            try:
-                engine.check(f"({text}) * z", z=-1.5, **numbers)
-            except Wrong as wrong:
-                raise Because(wrong, CHAIN) from None
+            if "gradient of x 0.0" in wrong.what:
+                raise Because(wrong, START) from None
+            raise
 
     return check
 
 
 def reuse(engine: Engine, broken: set[str]) -> None:
-    usable = [s for s in ("+", "*", "-", "/") if s not in broken]
-    texts = [f"x {s} x" for s in usable]
-    texts += [f"(x {s} y) + x" for s in usable if "+" in usable] + [f"x + (x {s} y)" for s in usable if "+" in usable]
-    texts += [f"{name}(x) + x" for name in engine.functions if name not in broken and "+" in usable]
-    texts += ["-x + x"] if "-x" not in broken and "+" in usable else []
-    texts += ["x ** 2.0 + x"] if "**" not in broken and "+" in usable else []
-    tested = 0
-    for text in texts:
-        try:
-            engine.check(text, **{name: x for name, x in {"x": 0.5, "y": -2.0}.items() if name in _names(text)})
-            tested += 1
-        except Missing:
-            continue
-    if not tested:
-        raise Missing("it needs + or *")
+    texts = ["x + x", "x * x", "(x * y) + x", "x + (x * y)", "(x + y) * x", "x * (x + y)"]
+    programs(*texts, x=0.5, y=-2.0)(engine, broken)
 
 
 # Stages 1 to 4: one operation, and a chain ----------------------------------------------------------------------------
@@ -133,8 +131,8 @@ ability(2, "numbers on the right", "In x + 2 the 2 is no Value: take it as it is
 ability(
     2, "numbers on the left", "2 - x calls x.__rsub__(2), which is not x - 2; sum([x, y]) begins with 0 + x: __radd__."
 )(programs("2.0 + x", "2.0 - x", "2.0 * x", "2.0 / x", "1 + x", "sum([x, y])", slopes=False, **TWO))
-ability(3, "gradient of +", SLOPES["+"])(operation("+", "x + y", **TWO))
-ability(3, "gradient of *", SLOPES["*"])(operation("*", "x * y", **TWO))
+ability(3, "gradient of +", SLOPES["+"])(alone("x + y"))
+ability(3, "gradient of *", SLOPES["*"])(alone("x * y"))
 
 
 @ability(4, "the chain rule", CHAIN)

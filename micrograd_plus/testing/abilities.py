@@ -151,8 +151,8 @@ ability(
     "a Value that is used twice",
 )(programs(
     "(a := x + y) + a", "(a := x * y) * a", "(a := x * y) + a * x", "(a := x * y) * x + a",
-    "(b := (a := x * y) * x) * a + b", "(a := x + y) * (b := a * y) + b * a",
-    x=3.0, y=-2.0,
+    "(b := (a := x * y) * x) * a + b", "(a := x + y) * (b := a * y) + b * x",
+    x=3.5, y=-1.25,
 ))  # fmt: skip
 ability(
     6,
@@ -171,13 +171,13 @@ ability(
 def doublings(engine: Engine, broken: set[str]) -> None:
     if "+" in broken:
         raise Missing("it needs +")
-    for n in (4, 8, 12, 16, 18, 20, 60):
+    for n in (4, 8, 12, *range(14, 28, 2), 60):
         start, x = time.perf_counter(), engine.make(1.0)
         y = x
         for _ in range(n):
             y = y + y
         _sweep(engine, y, f"{n} times y = y + y")
-        if (seconds := time.perf_counter() - start) > 0.5 and n < 60:
+        if (seconds := time.perf_counter() - start) > 0.3 and n < 60:
             raise Wrong(f"{n} times y = y + y", f"takes {seconds:.1f} s, and twice as long with each doubling")
         _equal(engine, f"{n} times y = y + y", "gradient of x", engine.grad(x), 2.0**n)
 
@@ -198,13 +198,13 @@ def _equal(engine: Engine, program: str, what: str, found: float, *right: float)
 
 # Stage 7: all operators -----------------------------------------------------------------------------------------------
 
-ability(7, "gradient of -", SLOPES["-"])(operation("-", "x - y", **TWO))
 ability(7, "gradient of negation", SLOPES["-x"])(operation("-x", "-x", **TWO))
+ability(7, "powers", SLOPES["**"])(operation("**", "x ** 2.0", "x ** 3", "x ** -1", "x ** 0.5", x=1.7))
+ability(7, "gradient of -", SLOPES["-"])(operation("-", "x - y", **TWO))
 ability(7, "gradient of /", SLOPES["/"])(operation("/", "x / y", **TWO))
 ability(7, "gradients with numbers on either side", "2 - x falls as x grows, and 2 / x has the slope -2 / x².")(
     programs("x + 2.0", "x - 2.0", "x * 2.0", "x / 2.0", "2.0 + x", "2.0 - x", "2.0 * x", "2.0 / x", x=3.0)
 )
-ability(7, "powers", SLOPES["**"])(operation("**", "x ** 2.0", "x ** 3", "x ** -1", "x ** 0.5", x=1.7))
 ability(7, "powers of negative numbers", "x**3 at -2 has the slope 12: no logarithm of x is needed for it.", "powers")(
     programs("x ** 2", "x ** 3.0", "x ** -2", x=-2.0)
 )
@@ -481,7 +481,7 @@ def confusion(engine: Engine, broken: set[str]) -> None:
 
 
 @ability(8, "random programs", "Each operation is right alone; what they do together is not.", SHARED)
-def random_programs(engine: Engine, broken: set[str], count: int = 200) -> None:
+def random_programs(engine: Engine, broken: set[str]) -> None:
     from hypothesis import HealthCheck, Phase, find, settings
     from hypothesis.errors import NoSuchExample
 
@@ -504,7 +504,7 @@ def random_programs(engine: Engine, broken: set[str], count: int = 200) -> None:
             return False
         return False
 
-    quiet = settings(max_examples=count, derandomize=True, database=None, deadline=None,
+    quiet = settings(max_examples=engine.examples, derandomize=True, database=None, deadline=None,
                      suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink])  # fmt: skip
     try:
         raise failure[find(expressions(names), fails, settings=quiet)]

@@ -47,14 +47,15 @@ class Run(NamedTuple):
 
 
 class Engine:
-    """The class `value`, by the names that it goes by.
+    """The class `value`, by the names that it goes by, and how many random `examples` it is tested on.
 
     `names` may give other ones: `data`, `grad`, `tangent` (attributes), `backward` (a method), or functions of a Value
     in their place; `make`, a function from a float to a Value; and any operation, as `exp=lambda v: v.exp()`. Else
     methods and then functions of the class's module are looked for. TypeError if there is nothing that it could be.
     """
 
-    def __init__(self, value: Any, **names: Any) -> None:
+    def __init__(self, value: Any, examples: int = 200, **names: Any) -> None:
+        self.examples = examples  # random programs
         if not callable(value):
             raise TypeError(f"check_engine: expected the class of your Values, got {value!r}")
         self.value, self.names = value, names

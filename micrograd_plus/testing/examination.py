@@ -39,12 +39,13 @@ class Row(NamedTuple):
         return f"{self.program}: {self.got}{f', should be {self.should}' if self.should else ''}"
 
 
-def check_engine(value: Any, *, stage: int | None = None, **names: Any) -> None:
+def check_engine(value: Any, *, stage: int | None = None, examples: int = 200, **names: Any) -> None:
     """Test the scalar engine whose class is `value`: every operation, shared Values, both modes, and random programs.
 
     It finds methods and functions by their usual names; `names` gives other ones, as `grad="gradient"`, or functions in
     their place, as `exp=lambda v: v.exp()` or `make=lambda x: Value(data=x)`. What the engine does not offer is no
-    fault, unless `stage` asks for all abilities up to that stage of docs/build-your-own.md. AssertionError with the
+    fault, unless `stage` asks for all abilities up to that stage of docs/build-your-own.md. There are so many `examples`
+    of random programs. AssertionError with the
     smallest program for each ability that is wrong, what came out and what should, and why that often happens;
     TypeError if `value` makes no Values. It needs hypothesis.
 
@@ -62,7 +63,7 @@ def check_engine(value: Any, *, stage: int | None = None, **names: Any) -> None:
     ...
     """
     __tracebackhide__ = True
-    rows = examined(Engine(value, **names), stage)
+    rows = examined(Engine(value, examples, **names), stage)
     wrong = [row for row in rows if row.mark == WRONG]
     if wrong:
         name = getattr(value, "__name__", repr(value))

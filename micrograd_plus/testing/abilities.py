@@ -6,6 +6,7 @@ should give. Each program is the smallest that tells one mistake from others; ra
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -32,6 +33,16 @@ SLOPES = {  # by operation, the mistake that one makes
     "cos": "The slope of cos is -sin.",
     "abs": "The slope of |x| is the sign of x.",
     "softplus": "The slope of softplus is the sigmoid.",
+    "silu": "The slope of x · s(x) is s · (1 + x · (1 - s)), where s is the sigmoid of x.",
+    "tan": "The slope of tan is 1 + tan².",
+    "sinh": "The slope of sinh is cosh.",
+    "cosh": "The slope of cosh is sinh, without a minus.",
+    "log1p": "The slope of log(1 + x) is 1 / (1 + x).",
+    "expm1": "The slope of exp(x) - 1 is exp(x), which is the result plus 1.",
+    "asin": "The slope of asin is 1 / sqrt(1 - x²).",
+    "acos": "The slope of acos is -1 / sqrt(1 - x²).",
+    "atan": "The slope of atan is 1 / (1 + x²).",
+    "erf": "The slope of erf is 2 / sqrt(π) · exp(-x²).",
 }
 START = "No gradient arrives: backward begins by giving the result the gradient 1."
 
@@ -219,7 +230,7 @@ MUST = ("exp", "log", "tanh", "relu")
 
 
 def _function(name: str) -> None:
-    @ability(8, f"{name}(x)", SLOPES.get(name, f"The slope of {name} is in every table of derivatives."))
+    @ability(8, f"{name}(x)", SLOPES[name])
     def check(engine: Engine, broken: set[str]) -> None:
         if name not in engine.functions:
             raise Missing(f"there is neither a method nor a function {name}")
@@ -424,9 +435,11 @@ def both(engine: Engine, broken: set[str]) -> None:
 
 
 def _transform(engine: Engine, name: str) -> Callable[..., Any]:
-    if not callable(function := getattr(engine.module, name, None)):
-        raise Missing(f"there is no function {name} beside the class")
-    return function  # type: ignore[no-any-return]
+    package = sys.modules.get(engine.module.__name__.partition(".")[0]) if engine.module else None
+    for module in (engine.module, package):
+        if callable(function := getattr(module, name, None)):
+            return function  # type: ignore[no-any-return]
+    raise Missing(f"there is no function {name} beside the class")
 
 
 def _result(engine: Engine, program: str, run: Callable[[], Any], right: float) -> None:

@@ -258,13 +258,13 @@ def _judge(caller: str, claim: Claim, subject: str, names: list[str], again: str
     if found is None:
         return
     (part, fault), where, culprit = found, "in a random direction", 0
-    if (i := blamed(part, "tangents")) is not None:
+    if (i := blamed(part, "tangents", fault)) is not None:
         step = length(tree_leaves(part.args)[i])
-        part = replace(part, tangents=unit(part.args, i, step), unit=step)
-        culprit = i
-        fault, where = fault_of(part) or fault, f"with respect to {names[i]}"
+        alone = replace(part, tangents=unit(part.args, i, step), unit=step)
+        if closer := fault_of(alone):
+            part, fault, where, culprit = alone, closer, f"with respect to {names[i]}", i
     results = paths("result", part.cotangents)
-    if (i := blamed(part, "cotangents")) is not None:
+    if (i := blamed(part, "cotangents", fault)) is not None:
         fault = fault_of(replace(part, cotangents=unit(part.cotangents, i))) or fault
         subject = f"{results[i]} of {subject}" if len(results) > 1 else subject
     how = diagnosis(claim, names, fault.method, culprit) if fault.method else ""

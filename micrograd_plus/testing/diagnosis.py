@@ -8,8 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from ..transforms import tree_leaves, tree_map
-from .differences import complex_step
-from .judging import PUSHED, Claim, length, paths, unit
+from .judging import PUSHED, Claim, length, paths, slope_of, unit
 
 MOST, SOME = 400, 50  # of more numbers than the first, something like the second are looked at one by one
 NEAR = 1e-5  # how near to each other two numbers are that are called the same
@@ -72,7 +71,7 @@ def _claimed(claim: Claim, places: Any) -> dict[int, float]:
 def _slope(claim: Claim, i: int, method: str) -> float:
     step = length(tree_leaves(claim.args)[i])
     alone = replace(claim, tangents=unit(claim.args, i, step))
-    return (complex_step(alone.along, 0.0) if method == "complex step" else alone.between(-(2.0**-17), 2.0**-17)[0]) / step
+    return slope_of(alone, method) / step
 
 
 def _groups(args: Any, names: list[str]) -> list[tuple[str, int, tuple[int, ...]]]:

@@ -81,7 +81,10 @@ class Engine:
         self.functions = {name: function for name in OVER_ONE if (function := self._function(name)) is not None}
 
     def _name(self, what: str, candidates: Sequence[str], sample: Any) -> Any:
-        return self.names.get(what, next((name for name in candidates if hasattr(sample, name)), None))
+        known = [name for name in candidates if hasattr(sample, name)]
+        if what == "tangent":  # there are tensors with a method dot
+            known = [name for name in known if not callable(getattr(sample, name))]
+        return self.names.get(what, next(iter(known), None))
 
     def _function(self, name: str) -> Callable[[Any], Any] | None:
         """The operation of one operand, as a function."""
@@ -118,7 +121,7 @@ class Engine:
         for _ in range(9):  # a Value of Values
             if not isinstance(number, self.value if isinstance(self.value, type) else ()):
                 break
-            number = getattr(number, str(self.data_name), None)
+            number = self.data_name(number) if callable(self.data_name) else getattr(number, self.data_name)
         if number is None and what != "data":
             return 0.0  # no gradient has arrived
         try:

@@ -172,19 +172,36 @@ def parts(claim: Claim) -> Iterator[Claim]:
 PUSHED = ("forward mode", "f_jvp")  # the modes whose products have one item for each result, not for each argument
 
 
-def blamed(claim: Claim, field: str) -> int | None:
+def blamed(claim: Claim, field: str, fault: Fault) -> int | None:
     """The number of a leaf of the tangents or cotangents that alone has a fault, found by halving; None if none has."""
     leaves = tree_leaves(getattr(claim, field))
     part = [i for i, v in enumerate(leaves) if v]
+
+    def only(moving: list[int]) -> Claim:
+        wanted = set(moving)
+        numbers = [v if i in wanted else 0.0 for i, v in enumerate(leaves)]
+        return replace(claim, **{field: tree_fill(getattr(claim, field), numbers)})
+
     while len(part) > 1:
-        for half in (part[: len(part) // 2], part[len(part) // 2 :]):
-            moving = tree_fill(getattr(claim, field), [v if i in half else 0.0 for i, v in enumerate(leaves)])
-            if fault_of(replace(claim, **{field: moving})):
-                part = half
-                break
+        halves = [part[: len(part) // 2], part[len(part) // 2 :]]
+        if fault.method:  # a slope is wrong: the errors of both halves add up to that of all
+            part = max(halves, key=lambda half: error_of(only(half), fault.method))
         else:
-            return None
-    return part[0]
+            part = next((half for half in halves if fault_of(only(half))), [])
+    return part[0] if part and (len(leaves) == 1 or fault_of(only(part))) else None
+
+
+def error_of(claim: Claim, method: str) -> float:
+    """How far off the worst of the claimed slopes is, at first sight."""
+    slope = slope_of(claim, method)
+    return max([abs(claimed - slope) for claimed in _slopes_of(claim)])
+
+
+def slope_of(claim: Claim, method: str) -> float:
+    """The slope by that method, at first sight."""
+    if method == "complex step":
+        return complex_step(claim.along, 0.0)
+    return claim.between(-(2.0**-17), 2.0**-17)[0]
 
 
 def fault_of(claim: Claim) -> Fault | None:
@@ -359,11 +376,8 @@ def length(x: float) -> float:
 
 def products(xs: Any, ys: Any) -> list[float]:
     """The products of the numbers of two structures, where 0 times infinity is 0: what does not move adds nothing."""
-
-    def times(x: Any, y: float) -> float:
-        return bottom(x) * y if y and bottom(x) else 0.0
-
-    return tree_leaves([tree_map(times, xs, ys)])
+    pairs = zip(map(bottom, tree_leaves(xs)), tree_leaves(ys), strict=True)
+    return [x * y if x and y else 0.0 for x, y in pairs]
 
 
 def paths(name: str, tree: Any) -> list[str]:

@@ -49,6 +49,7 @@ class Claim:
     unit: float = 1.0  # the length of the direction, to tell the slopes per unit
     listening: bool = False  # whether the noise of f is measured where it is evaluated
     floor: float = 0.0  # the least noise that there is
+    stretch: float = 1.0  # how many times as long the direction is as that of the claim it was made from
 
     def moved(self, t: complex) -> Any:
         return tree_map(lambda x, v: x + t * v, self.args, self.tangents)
@@ -61,15 +62,22 @@ class Claim:
         slopes = self.slopes(self.args, self.tangents, self.cotangents)
         return {mode: math.fsum(products) for mode, products in slopes.items()}
 
-    def shaken(self, by: float) -> list[Claim]:
-        """The same claim nearby, where each number of argument and direction is moved by itself, by such a share."""
+    def shaken(self, by: float, stretched: bool = False) -> list[Claim]:
+        """The same claim nearby, where each number of argument and direction is moved by itself, by such a share.
+
+        Slopes are proportional to the direction, and rounding is not: it may be stretched besides, up to twice.
+        """
         random = Random(0)
 
         def neighbour(x: float) -> float:
             return x * (1.0 + random.uniform(-by, by))
 
-        pairs = [(tree_map(neighbour, self.args), tree_map(neighbour, self.tangents)) for _ in range(SHAKES)]
-        return [replace(self, args=args, tangents=tangents) for args, tangents in pairs]
+        others = []
+        for _ in range(SHAKES):
+            factor = random.uniform(1.0, 2.0) if stretched else 1.0
+            args, tangents = tree_map(neighbour, self.args), tree_map(lambda v: factor * neighbour(v), self.tangents)  # noqa: B023
+            others.append(replace(self, args=args, tangents=tangents, stretch=factor))
+        return others
 
     def noise(self, t: float) -> float:
         """By how much f goes up and down about this place on the line, apart from the way that it goes as a whole."""
@@ -228,8 +236,10 @@ def fault_of(claim: Claim) -> Fault | None:
     if not claim.traceable:  # a guess, as one cannot look inside
         in_slope = EPS * max(bump, 1e-4 * value)
     oracle = _surer(claim, oracle)
-    noise = max(in_value, *[_or_zero(claim.noise, h) for h in (-0.125, 0.125)])
+    noise = max(in_value, *[_or_zero(claim.noise, h) for h in (-0.125, 0.125, -(2.0**-8), 2.0**-8)])
     scale = max(scale, abs(oracle.slope), in_slope / EPS, 1e-6 * noise / EPS)
+    if oracle.method == "complex step":  # which knows 0 to be 0, but for a few units in the last place of what cancels
+        scale = max(scale, 1e-9 * max(map(abs, tree_leaves(claim.tangents))))
     nearby = [_or_zero(_slopes_of, other) or claimed for other in claim.shaken(2.0**-47)]
     unsteady = max(map(spread, zip(claimed, *nearby, strict=True)))
     rounding = ROUNDING * size + SAFETY * (in_slope + unsteady)
@@ -313,7 +323,7 @@ def _surer(claim: Claim, oracle: _Oracle) -> _Oracle:
     if oracle.method == "differences":
         return differences
     # Nearby, the slopes that are claimed go up and down with the true ones; what they do besides is rounding.
-    apart = [gaps for other in (claim, *claim.shaken(2.0**-46)) if (gaps := _or_zero(_apart, other))]
+    apart = [gaps for other in (claim, *claim.shaken(2.0**-46, stretched=True)) if (gaps := _or_zero(_apart, other))]
     error = max(map(spread, zip(*apart, strict=True)))
     disagree = abs(differences.slope - oracle.slope) > SAFETY * (differences.error + error)
     is_worse = error > max(10.0 * differences.error, ROUNDING * abs(oracle.slope))
@@ -323,7 +333,7 @@ def _surer(claim: Claim, oracle: _Oracle) -> _Oracle:
 def _apart(claim: Claim) -> list[float]:
     """How far the slopes that are claimed are from the complex step."""
     slope = complex_step(claim.along, 0.0)
-    return [claimed - slope for claimed in _slopes_of(claim)]
+    return [(claimed - slope) / claim.stretch for claimed in _slopes_of(claim)]
 
 
 def _kink(claim: Claim, height: float) -> str:

@@ -195,7 +195,10 @@ def by_circles(name, x):
         ) / CIRCLE ** len(x)
         for n, r in zip(orders, radii, strict=True):
             total *= mp.factorial(n) / r**n
-        result[orders] = mp.re(total)
+        # Below this, it is what rounding and the finite number of points leave of 0.
+        share = mpf("1e-600") * mpf("1e45") ** sum(orders) + mpf("1e-350")
+        size = max(1, *map(abs, values.values())) / math.prod([(r * mpf("1e45")) ** n for n, r in zip(orders, radii, strict=True)])
+        result[orders] = mp.re(total), size * share
     return result
 
 
@@ -210,14 +213,12 @@ def rows():
         for operands in points(name):
             x = tuple(map(mpf, operands))
             circles = by_circles(name, x)
-            scale = {n: abs(circles[n]) for n in circles}
-            size = max(scale.values())
             for orders in ORDERS[len(x)]:
-                first = by_differences(name, x, orders)
-                if abs(first) < mpf("1e-300") * size and abs(circles[orders]) < mpf("1e-300") * size:
-                    first = circles[orders] = mpf(0)  # a derivative that is 0, and the rounding of 700 digits
-                if abs(first - circles[orders]) > mpf("1e-52") * abs(first):
-                    sys.exit(f"{name}{operands}, {orders}: {mp.nstr(first, 20)} or {mp.nstr(circles[orders], 20)}")
+                first, (second, least) = by_differences(name, x, orders), circles[orders]
+                if max(abs(first), abs(second)) <= least:  # a derivative that is 0, and what rounding leaves of it
+                    first = second = mpf(0)
+                if abs(first - second) > mpf("1e-52") * abs(first):
+                    sys.exit(f"{name}{operands}, {orders}: {mp.nstr(first, 20)} or {mp.nstr(second, 20)}")
                 text = mp.nstr(first, 50, min_fixed=-5, max_fixed=6) if first else "0.0"
                 yield name, " ".join(map(float.hex, operands)), " ".join(map(str, orders)), text
 

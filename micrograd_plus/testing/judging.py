@@ -89,11 +89,7 @@ class Claim:
         return max(self._heard[key], self.floor)
 
     def _unrest(self, t: float, step: float) -> float:
-        values = [self.along(t + k * step).real for k in range(8)]
-        for _ in range(3):  # what is a parabola there has no third differences
-            values = [b - a for a, b in pairwise(values)]
-        rise = max(map(abs, values)) / 2.0  # the spread of what has such third differences by chance
-        return rise if rise < math.inf else 0.0
+        return _restless([self.along(t + k * step).real for k in range(8)])
 
     @cached_property
     def _heard(self) -> dict[float, float]:
@@ -240,8 +236,7 @@ def fault_of(claim: Claim) -> Fault | None:
     scale = max(scale, abs(oracle.slope), in_slope / EPS, 1e-6 * noise / EPS)
     if oracle.method == "complex step":  # which knows 0 to be 0, but for a few units in the last place of what cancels
         scale = max(scale, 1e-9 * max(map(abs, tree_leaves(claim.tangents))))
-    nearby = [_or_zero(_slopes_of, other) or claimed for other in claim.shaken(2.0**-47)]
-    unsteady = max(map(spread, zip(claimed, *nearby, strict=True)))
+    unsteady = max(_or_zero(_unsteady, claim, side) for side in (-1.0, 1.0))
     rounding = ROUNDING * size + SAFETY * (in_slope + unsteady)
     judgement = _judge(claim, claimed, oracle, rounding + 1e-40 * bump, scale)  # of h² where h is 1e-200
     if judgement.is_fine:
@@ -265,6 +260,21 @@ def spread(numbers: Any) -> float:
     numbers = [number.real for number in numbers]
     distance = max(numbers) - min(numbers)
     return distance if distance < math.inf else 0.0
+
+
+def _restless(values: list[float]) -> float:
+    """The noise in a row of values, which are else those of a smooth function."""
+    for _ in range(3):  # what is a parabola there has no third differences
+        values = [b - a for a, b in pairwise(values)]
+    rise = max(map(abs, values)) / 2.0  # the spread of what has such third differences by chance
+    return rise if rise < math.inf else 0.0
+
+
+def _unsteady(claim: Claim, side: float) -> float:
+    """The noise in the slopes that are claimed: on one side of the point, at which they may jump."""
+    places = [claim.moved(side * (2.0**-12 + k * 2.0**-30)) for k in range(8)]
+    rows = [_slopes_of(replace(claim, args=place)) for place in places]
+    return max([_restless([*slopes]) for slopes in zip(*rows, strict=True)])
 
 
 def _slopes_of(claim: Claim) -> list[float]:

@@ -289,3 +289,10 @@ def test_the_profile_leaves_out_the_phase_that_takes_seconds():
     assert Phase.explain not in used.phases
     assert used.deadline is None
     assert find(expressions(["sin"], ["x"]), lambda f: len(f.operations) == 1).operations == ("sin",)
+
+
+def test_a_claimed_slope_that_jumps_at_the_point_is_not_taken_for_noise():
+    def huber(x):
+        return 0.5 * x * x if abs(x) < 1.0 else abs(x) - 0.5
+
+    assert "is wrong" in complaint(check_derivative, huber, lambda x: x if abs(x) < 1.0 else 1.0, (-1.0,))

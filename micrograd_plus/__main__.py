@@ -34,6 +34,7 @@ from .explore import explain, explore
 from .rules import FUNCTIONS, RULES
 from .tape import operands, tape
 from .testing import ridders
+from .testing.examination import command, is_meant
 from .transforms import derivative
 from .value import Value
 
@@ -389,6 +390,9 @@ EXAMPLES = """examples:
   micrograd-plus "0.5 * (w*x + b - y)**2" w=2 x=1 b=0 y=5 --draw graph.svg
   micrograd-plus "x * sin(y)" x=-1.5 y=2e-3 --forward x --explore page.html
   micrograd-plus "exp(-x**2 / 2) / sqrt(2 * pi)" x=0.5 --order 4 --json
+
+to test an engine of your own, see micrograd-plus check --help:
+  micrograd-plus check mine.py:Value
 """
 
 
@@ -470,10 +474,25 @@ def _print(text: str, stream: TextIO | None) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the command line, and return its exit status: 0, or 2 after an error, which is one line on stderr."""
+def _check(words: list[str]) -> int:
+    """Test an engine, see testing/examination.py."""
     try:
-        arguments = _arguments(sys.argv[1:] if argv is None else argv)
+        text, status = command(words)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    _print(text, sys.stdout)
+    return status
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line, and return its exit status: 0; 1 if `check` finds something wrong; 2 after an error, which
+    is one line on stderr.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        if is_meant(argv):
+            return _check(argv[1:])
+        arguments = _arguments(argv)
         expression, *words = arguments.words or [""]
         if not expression.strip():
             raise InputError("an expression is missing; --help shows three examples")

@@ -26,7 +26,17 @@ ROOMS = {
     "draw": ["files", "fit", "engines", "picture", "formulas", "modules", "diagram"],
     "nn": ["losses", "modules", "optim", "training"],
     "explore": ["page", "explain"],
-    "testing": ["differences", "checks", "strategies"],
+    "testing": [
+        "differences",
+        "judging",
+        "diagnosis",
+        "checks",
+        "profile",
+        "strategies",
+        "engines",
+        "abilities",
+        "examination",
+    ],
 }
 ALIASES = ["losses", "optim"]  # what stands in nn, under the names that it had before
 READ = ["value", "rules", "tape", "transforms", "functions", "series", "batch"]  # the files that one comes to read

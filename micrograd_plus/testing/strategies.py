@@ -33,6 +33,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from .. import functions
 from ..nn import MLP, Neuron
 from ..rules import FUNCTIONS, RULES, Rule
 from ..value import Value, bottom
@@ -136,7 +137,9 @@ def _numbers_of(operands: Iterable[int | float], nodes: Sequence[Any]) -> list[A
 
 
 def _written(rule: Rule, operands: list[str]) -> str:
-    return rule.text(operands) if "(" not in rule.notation else f"mg.{rule.text(operands)}"
+    """The operation as a program writes it; one of somebody's own goes by its name alone."""
+    text = rule.text(operands)
+    return f"mg.{text}" if "(" in rule.notation and hasattr(functions, rule.name) else text
 
 
 # Over every kind of number --------------------------------------------------------------------------------------------
@@ -162,7 +165,7 @@ def _kind(numbers: Iterable[Any]) -> Any:
 def _operation(rule: Rule, count: int, kind: Any) -> Callable[..., Any]:
     """The operation on so many operands: as it is written, for floats and Values, else its template over `kind`."""
     names = [f"x{i}" for i in range(count)]
-    table: dict[str, Any] = {"mg": SimpleNamespace(**FUNCTIONS)}
+    table: dict[str, Any] = {"mg": SimpleNamespace(**FUNCTIONS), **FUNCTIONS}
     text = _written(rule, names)
     if kind is not None:
         table = dict(FUNCTIONS) if kind is complex else _mathematics(kind)

@@ -234,8 +234,8 @@ def _run(f: Function, inputs: Any, level: int) -> tuple[list[Any], Any]:
 
 
 def _settle(x: Any, level: float = inf) -> Any:
-    """`x`, or the number in it, if it is a Value of a level deeper than `level`, or of a transform that is over."""
-    while isinstance(x, Value) and (x.level > level or x.level not in _live):
+    """`x`, or the number in it, if it is of a level deeper than `level`, or of a transform that is over."""
+    while getattr(x, "transient", False) and (x.level > level or x.level not in _live):
         x = x.data
     return x
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 def operate(rule: Rule, operands: tuple[Any, ...]) -> Value:
     """The result of an operation: its number, its tangent, and what it was made of with which partials."""
     top = deepest(operands)
+    if not isinstance(top, Value):
+        return top.apply(rule, operands)
     numbers = [x.data if is_at(x, top.level) else x for x in operands]
     data, *partials = rule.partials(*numbers)
     result = variable(data, top.level, type(top))
@@ -65,6 +67,7 @@ class Value(Number):
 
     # Flat slots: tuples, sets and closures for each node are what the garbage collector spends its time on.
     __slots__ = ("d_left", "d_right", "data", "grad", "left", "level", "right", "rule", "tangent")
+    transient = True
 
     def __init__(self, data: Any, *, tangent: Any = NOTHING, label: str = "") -> None:
         self.data = real(data, label or "Value")
@@ -190,7 +193,7 @@ def bottom(x: Any) -> Any:
     >>> bottom(variable(Value(3.0), level=7)), bottom(2.0)
     (3.0, 2.0)
     """
-    while isinstance(x, Value):
+    while getattr(x, "transient", False):
         x = x.data
     return x
 

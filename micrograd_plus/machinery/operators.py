@@ -25,6 +25,7 @@ class Number:
     __slots__ = ()
 
     level: int
+    transient = False  # whether it stands for its `data` when the transform that it belongs to is over
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
         """The operation of that name on these operands, of which `self` is the deepest."""

@@ -15,9 +15,8 @@ of each other. Nothing is said here of what exp or sin is. (Griewank and Walther
 from __future__ import annotations
 
 from itertools import count
-from math import factorial
+from math import factorial, inf
 from operator import mul
-from struct import Struct
 
 from .functions import number
 from .machinery.digits import NOTHING, plus, times
@@ -45,17 +44,7 @@ def taylor(f: Function, x: Any, n: int) -> list[Any]:
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
     _is_order(n, "taylor")
-
-    def coefficients(t: Any) -> list[Any]:
-        y = number(_settle(f(t), level), f"taylor: the result of {_name(f)}")
-        return _coefficients(y, n, level)
-
-    level = next(_levels)
-    t = Series([number(x, "taylor: the argument"), 1.0], level, {}, finite=True)
-    try:
-        return _run(coefficients, [t], level)[0]
-    finally:
-        t.forget()
+    return _expanded(f, x, n, "taylor", lambda y: y.coefficients)
 
 
 def derivatives(f: Function, n: int) -> Function:
@@ -71,10 +60,10 @@ def derivatives(f: Function, n: int) -> Function:
     if n > 170:
         raise ValueError(f"derivatives: {n}! is too large for a float; taylor gives the derivatives divided by k!")
 
-    def all_at_once(x: Any) -> list[Any]:
-        return [c if k < 2 else times(float(factorial(k)), c) for k, c in enumerate(taylor(f, x, n))]
+    def unscaled(y: Series) -> list[Any]:  # k! · yₖ = (k - 1)! · (k · yₖ)
+        return [y.data, *[times(float(factorial(k)), rate) for k, rate in enumerate(y.rates)]]
 
-    return _named(f, all_at_once)
+    return _named(f, lambda x: _expanded(f, x, n, "derivatives", unscaled))
 
 
 def solution(f: Function, y: Any, n: int) -> Any:
@@ -92,10 +81,15 @@ def solution(f: Function, y: Any, n: int) -> Any:
     level, known = next(_levels), {}
     ys = [Series([number(x, "solution: a number of y")], level, known) for x in leaves]
 
+    def coefficient(slope: Any, k: int) -> Any:
+        if is_series_at(slope, level):
+            return extended(slope, k).coefficients[k]
+        return 0.0 if k else number(slope, "solution: a slope")
+
     def coefficients(y: Any) -> list[Any]:
         slopes = [_settle(s, level) for s in leaves_like(structure, y, f(y), "solution: y and its slope")]
         for k in range(n):
-            terms = [_coefficients(number(s, "solution: a slope"), k, level)[k] for s in slopes]
+            terms = [coefficient(s, k) for s in slopes]
             for y, term in zip(ys, terms, strict=True):
                 y.append(term if k == 0 else term / (k + 1.0))
         return [y.coefficients for y in ys]
@@ -133,13 +127,20 @@ class Series(Number):
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
         """The operation of that name on these operands, of which this series is the deepest."""
-        return self.apply(RULES[name], tuple([number(x, name) for x in operands]))
+        operands = tuple([number(x, name) for x in operands])
+        if name == "mul" or name == "pow":  # these come up all the time: x * 1, x**1, x**0
+            x, y = operands
+            if type(y) is float and (y == 1.0 or (y == 0.0 and name == "pow")):
+                return x if y else 1.0
+            if type(x) is float and x == 1.0 and name == "mul":
+                return y
+        return self.apply(RULES[name], operands)
 
     def apply(self, rule: Rule, operands: tuple[Any, ...]) -> Any:
         """The series of an operation, with its first coefficient; it is made once."""
         level, key = self.level, [rule.partials]
-        for x in operands:  # each by a number, floats by their bits: 0.0 is not -0.0
-            key.append(x.serial if is_series_at(x, level) else _bits(x) if type(x) is float else -id(x))
+        for x in operands:  # each by a number, floats by a text: 0.0 is not -0.0
+            key.append(x.serial if is_series_at(x, level) else x.hex() if type(x) is float else -id(x))
         if (found := self.known.get(place := tuple(key))) is not None:
             return found
         numbers = [x.coefficients[0] if is_series_at(x, level) else x for x in operands]
@@ -175,7 +176,7 @@ class Series(Number):
         """The slopes that are series, once the rule has run over the operands."""
         if self.terms is None and self.rule is not None:
             self.terms = []
-            formula = CLOSED.get(self.rule.name) or _slopes
+            formula = FORMULAS.get(self.rule.name, _slopes)
             for x, slope in formula(self):
                 if slope is not NOTHING:
                     self.terms.append((x.rates, slope))
@@ -249,7 +250,22 @@ def product(x: Any, y: Any) -> Any:
 
 
 _serials = count(1)
-_bits = Struct("d").pack
+
+
+def _expanded(f: Function, x: Any, n: int, name: str, read: Function) -> list[Any]:
+    """What `read` finds, a list of numbers, in the series of `f` around `x` up to the order n."""
+
+    def numbers(t: Any) -> list[Any]:
+        y = number(_settle(f(t), level), f"{name}: the result of {_name(f)}")
+        found = read(extended(y, n)) if is_series_at(y, level) else [y]
+        return [*found[: n + 1], *[0.0] * (n + 1 - len(found))]
+
+    level = next(_levels)
+    t = Series([number(x, f"{name}: the argument"), 1.0], level, {}, finite=True)
+    try:
+        return _run(numbers, [t], level)[0]
+    finally:
+        t.forget()
 
 
 def _is_order(n: Any, name: str) -> None:
@@ -257,16 +273,8 @@ def _is_order(n: Any, name: str) -> None:
         raise ValueError(f"{name}: n must be a whole number from 0 up, got {n!r}")
 
 
-def _coefficients(y: Any, n: int, level: int) -> list[Any]:
-    """The first n + 1 coefficients of a number, a series of that level or a constant."""
-    if not is_series_at(y, level):
-        return [y, *[0.0] * n]
-    extend(y, n)
-    return y.coefficients[: n + 1]
-
-
-def extend(root: Series, n: int) -> None:
-    """Make the coefficients of `root` up to the n-th, and whatever they need, without recursion.
+def extended(root: Series, n: int) -> Series:
+    """The same series, with its coefficients up to the n-th, and whatever they need. No recursion.
 
     First it is found who needs how many: the operands as many, the slopes one less, their slopes one less again. Then
     come the first coefficients of all, in the order in which the series were made, then the second, and so on.
@@ -290,6 +298,7 @@ def extend(root: Series, n: int) -> None:
         for _, order, node in found:
             if k <= order and len(node.coefficients) == k:
                 node.grow(k)
+    return root
 
 
 def _slopes(node: Any) -> list[tuple[Series, Any]]:
@@ -298,4 +307,19 @@ def _slopes(node: Any) -> list[tuple[Series, Any]]:
     return [(x, s) for x, s in zip(node.operands, partials, strict=True) if is_series_at(x, node.level)]
 
 
-CLOSED: dict[str, Function] = {}
+def _slopes_of_quotient(node: Any) -> list[tuple[Series, Any]]:
+    """As `_slopes`, but of a quotient: its rule divides again, so that the slopes of slopes would never come to an end.
+
+    1 / y has an end. It may lose a digit against a division, which no higher coefficient notices.
+    """
+    x, y = node.operands
+    if not is_series_at(y, node.level):
+        return _slopes(node)
+    inverse = FUNCTIONS["reciprocal"](y)
+    size = bottom(inverse.data)
+    if type(size) is float and not 0.0 < abs(size) < inf:  # 1 / y is no number, the quotient may be one
+        return _slopes(node)
+    return [(z, s) for z, s in ((x, inverse), (y, -node * inverse)) if is_series_at(z, node.level)]
+
+
+FORMULAS: dict[str, Function] = {"truediv": _slopes_of_quotient}

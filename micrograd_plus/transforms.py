@@ -30,10 +30,11 @@ _levels = count(1)
 
 
 def derivative(f: Function, n: int = 1) -> Function:
-    """The n-th derivative of `f`, a function from one number to one number, in forward mode.
+    """The n-th derivative of `f`, a function from one number to one number: in forward mode, nested; from n = 3 on by
+    a power series, which has all orders at once (`derivatives`).
 
-    The result takes a number and returns a number. ValueError if n is not a whole number from 0 up; the result raises
-    a TypeError if f does not return one number.
+    The result takes a number and returns a number. ValueError if n is not a whole number from 0 to 170; the result
+    raises a TypeError if f does not return one number.
 
     >>> derivative(lambda x: x**3)(2.0), derivative(lambda x: x**3, n=3)(2.0)
     (12.0, 6.0)
@@ -42,6 +43,10 @@ def derivative(f: Function, n: int = 1) -> Function:
         raise ValueError(f"derivative: n must be a whole number from 0 up, got {n!r}")
     if n == 0:
         return f
+    if n > 2:
+        from .series import derivatives
+
+        return _named(f, lambda x: derivatives(f, n)(x)[n])
 
     def slope(x: Any) -> Any:
         value, tangent = jvp(f, (number(x, "derivative: the argument"),), (1.0,))

@@ -15,7 +15,8 @@ if not os.environ.get("MICROGRAD_PLUS_PLAIN"):
     fast.install()
 from .draw import draw_dot
 from .jit import jit
-from .rules import FUNCTIONS
+from .machinery.trees import stop_gradient
+from .rules import FUNCTIONS, rule
 from .series import derivatives, taylor
 from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
@@ -40,5 +41,5 @@ globals().update(FUNCTIONS)  # a function for every rule
 
 __version__ = "0.1.0"
 __all__ = ["Value", "derivative", "draw_dot", "grad", "hessian", "hvp", "jacobian", "jit", "jvp"]
-__all__ += ["derivatives", "taylor", "value_and_grad", "vjp"]
+__all__ += ["derivatives", "rule", "stop_gradient", "taylor", "value_and_grad", "vjp"]
 __all__ += [name for name in FUNCTIONS if not hasattr(builtins, name)]  # `import *` leaves abs, pow and sum alone

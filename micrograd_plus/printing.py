@@ -187,7 +187,7 @@ def in_order(outputs: list[Symbol]) -> list[Symbol]:
         if not y.uses:
             stack.append(y)
         y.uses += 1
-    times = {name: max(rule.template.count("{x}"), rule.template.count("{y}")) for name, rule in RULES.items()}
+    times = {name: max(1, rule.template.count("{x}"), rule.template.count("{y}")) for name, rule in RULES.items()}
     while stack:
         symbol = stack.pop()
         found.append(symbol)
@@ -210,7 +210,7 @@ def _of_rule(rule: Rule, operands: tuple[Any, ...]) -> tuple[str, int]:
     if rule.sequences:
         return rule.program([_text(x) for x in operands]).removesuffix("[0]"), 9
     if template.startswith(f"{name}("):
-        return template.format(x=_text(x), y=_text(y)), 9
+        return rule.program([_text(operand) for operand in operands]), 9
     if template.partition("(")[0].isidentifier() and template.count("(") == 1:  # a call
         return template.format(x=_text(x), y=_text(y)), 9
     return template.format(x=_text(x, 9), y=_text(y, 9)), 0

@@ -1,15 +1,15 @@
 """Series: a power series as a number, and with it all derivatives at once, from the same rules.
 
-Let x move with t as x₀ + x₁t + x₂t² + ... What is computed from it is then such a series as well, and its coefficients
-are its derivatives, yₖ = y⁽ᵏ⁾ / k!. They follow from the rules alone. A rule says that y' = Σ s · x', with a slope s for
-each operand x. If the rule runs over series, as it runs over any numbers, the slopes are series too; and the coefficients
-of a product of series are sums of products. So, with one sum over all operands x,
+Let x move with t as x₀ + x₁t + x₂t² + ... What is computed from it is then such a series as well, and the coefficients
+are its derivatives, yₖ = y⁽ᵏ⁾ / k!. They follow from the rules alone. A rule says that y′ = Σ s · x′, with a slope s
+for each operand x. If the rule runs over series, as it runs over any numbers, then the slopes are series too; and in a
+product of series, the coefficients are sums of products. So, with one more sum over all operands x,
 
     n · yₙ = Σ  x₁ · sₙ₋₁ + 2 · x₂ · sₙ₋₂ + ... + n · xₙ · s₀
 
-The slopes are needed only to n - 1, when yₙ is computed: that is why exp may be its own slope, and sin and cos the slopes
-of each other. Nothing is said here of what exp or sin is. (Griewank and Walther, Evaluating Derivatives, 2008, chapter
-13, have such a recurrence for each operation by itself.)
+The slopes are needed only to n - 1, when yₙ is computed: that is why exp may be its own slope, and sin and cos those of
+each other. Nothing is said here of what exp or sin is. (Griewank and Walther, Evaluating Derivatives, 2008, chapter 13,
+have a recurrence for each operation instead.)
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def derivatives(f: Function, n: int) -> Function:
 def solution(f: Function, y: Any, n: int) -> Any:
     """The Taylor series, around t = 0, of the functions y(t) whose slopes are y′ = f(y), and which begin at `y`.
 
-    `y` is a number or a structure of numbers, and f takes and returns such a structure. In place of each number of y the
-    result has a list of n + 1 coefficients. ValueError if n is not a whole number from 0 up or f returns another
+    `y` is a number or a structure of numbers, and f takes and returns such a structure. In the place of each number of
+    y, the result has a list of n + 1 coefficients. ValueError if n is not a whole number from 0 up or f returns another
     structure; TypeError if it returns anything but numbers. (Moore, Interval Analysis, 1966, chapter 11.)
 
     >>> solution(lambda y: y, 1.0, 4)  # the exponential: 1 / k!
@@ -78,7 +78,8 @@ def solution(f: Function, y: Any, n: int) -> Any:
     """
     _is_order(n, "solution")
     leaves, structure = tree_flatten(y, "solution: y")
-    level, known = next(_levels), {}
+    level = next(_levels)
+    known: dict[Any, Series] = {}
     ys = [Series([number(x, "solution: a number of y")], level, known) for x in leaves]
 
     def coefficient(slope: Any, k: int) -> Any:
@@ -110,8 +111,10 @@ class Series(Number):
     transform is over. Of two equal operations on the same series there is one Series, in `known`.
     """
 
-    __slots__ = ("coefficients", "finite", "first", "known", "label", "level", "operands", "plain", "rates", "rule")
-    __slots__ += ("serial", "terms")
+    __slots__ = (
+        *("coefficients", "finite", "first", "known", "label", "level"),
+        *("operands", "plain", "rates", "rule", "serial", "terms"),
+    )
     transient = True
 
     def __init__(self, coefficients: list[Any], level: int, known: dict[Any, Series], finite: bool = False) -> None:
@@ -138,10 +141,12 @@ class Series(Number):
 
     def apply(self, rule: Rule, operands: tuple[Any, ...]) -> Any:
         """The series of an operation, with its first coefficient; it is made once."""
-        level, key = self.level, [rule.partials]
-        for x in operands:  # each by a number, floats by a text: 0.0 is not -0.0
-            key.append(x.serial if is_series_at(x, level) else x.hex() if type(x) is float else -id(x))
-        if (found := self.known.get(place := tuple(key))) is not None:
+        level = self.level
+        place = (  # each operand by a number, and a float by a text: 0.0 is not -0.0
+            rule.partials,
+            *[x.serial if is_series_at(x, level) else x.hex() if type(x) is float else -id(x) for x in operands],
+        )
+        if (found := self.known.get(place)) is not None:
             return found
         numbers = [x.coefficients[0] if is_series_at(x, level) else x for x in operands]
         try:
@@ -151,7 +156,7 @@ class Series(Number):
             raise explained(error, rule, list(zip(labels, numbers, strict=True))) from None
         node = Series([value], level, self.known)
         node.rule, node.operands, node.first = rule, operands, first
-        node.plain = all([x.plain if is_series_at(x, level) else type(x) is float for x in operands])
+        node.plain = all(x.plain if is_series_at(x, level) else type(x) is float for x in operands)
         self.known[place] = node
         return node
 
@@ -176,7 +181,7 @@ class Series(Number):
         """The slopes that are series, once the rule has run over the operands."""
         if self.terms is None and self.rule is not None:
             self.terms = []
-            formula = FORMULAS.get(self.rule.name, _slopes)
+            formula: Function = FORMULAS.get(self.rule.name, _slopes)
             for x, slope in formula(self):
                 if slope is not NOTHING:
                     self.terms.append((x.rates, slope))
@@ -205,7 +210,7 @@ class Series(Number):
                 if self.plain:
                     total += sum(map(mul, rates, back))
                     continue
-                pairs = zip(rates, back)
+                pairs: Any = zip(rates, back, strict=False)
             elif len(rates) >= n:
                 ended = False
                 pairs = [(rates[n - 1], slope)]
@@ -216,7 +221,7 @@ class Series(Number):
         if not ended:
             self.rates += [0.0] * (n - 1 - len(self.rates))
             self.rates.append(total)
-        self.coefficients.append(total if n == 1 or type(total) is float and total == 0.0 else total / float(n))
+        self.coefficients.append(total if n == 1 or (type(total) is float and total == 0.0) else total / float(n))
 
     def forget(self) -> None:
         """Let go of everything that was computed from it: there are circles in it, as exp is its own slope."""

@@ -17,7 +17,7 @@ from math import inf
 from .functions import number
 from .machinery.digits import NOTHING
 from .machinery.trees import leaves_like, tree_fill, tree_flatten, tree_leaves, tree_unflatten
-from .value import Dual, Value, is_at, sweep, variable
+from .value import Dual, is_at, sweep, variable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

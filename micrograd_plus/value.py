@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def operate(rule: Rule, operands: tuple[Any, ...]) -> Value:
+def operate(rule: Rule, operands: tuple[Any, ...]) -> Any:
     """The result of an operation: its number, its tangent, and what it was made of with which partials."""
     top = deepest(operands)
     if not isinstance(top, Value):
@@ -98,7 +98,7 @@ class Value(Number):
             raise TypeError(f"{self!r}.backward(): inside of {inside} there are vjp and grad for that")
         sweep([(self, real(grad, "backward"))])
 
-    def operate(self, name: str, operands: tuple[Any, ...]) -> Value:
+    def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
         """The operation of that name on these operands, of which this Value is the deepest."""
         operands = tuple([number(x, name) for x in operands])
         try:

@@ -15,7 +15,6 @@ import micrograd_plus as mg
 from micrograd_plus import (
     Value,
     derivative,
-    functions,
     grad,
     hessian,
     hvp,
@@ -29,7 +28,7 @@ from micrograd_plus import (
 )
 from micrograd_plus.machinery.trees import tree_leaves
 from micrograd_plus.nn import MLP, Neuron, mse
-from micrograd_plus.rules import FUNCTIONS, RULES, rule
+from micrograd_plus.rules import rule
 from micrograd_plus.testing.strategies import expressions, networks, points
 
 
@@ -878,28 +877,20 @@ def test_whole_numbers_among_others_make_no_program_of_their_own():
 
 
 def test_an_operation_over_sequences_that_is_made_of_others_runs_over_arrays_as_these():
-    functions.half_sum = functions.over_numbers("half_sum", lambda *x: math.fsum(x) / 2.0, pack=tuple)
-    functions.longest = functions.over_numbers("longest", max, pack=tuple)
-    try:
+    @rule("sum([{x}]) / 2.0", "Half of a sum: half_sum([1.0, 3.0]) is 2.0")
+    def half_sum(*x):
+        return half_sum(x), *[0.5] * len(x)
 
-        @rule("sum([{x}]) / 2.0", "Half of a sum: half_sum([1.0, 3.0]) is 2.0")
-        def half_sum(*x):
-            return half_sum(x), *[0.5] * len(x)
+    @rule(over_floats=max)
+    def longest(*x):
+        return longest(x), *[0.0] * len(x)
 
-        @rule("longest([{x}])", "The largest: longest([1.0, 3.0]) is 3.0")
-        def longest(*x):
-            return longest(x), *[0.0] * len(x)
-
-        xs = [np.array([1.0, 2.0]), 3.0]
-        value, gradient = jit(value_and_grad(lambda xs: half_sum([*xs, 2.0])), "numpy", reduce=("stack", "sum"))(xs)
-        assert (value.tolist(), gradient) == ([3.0, 3.5], [1.0, 1.0])
-        assert jit(longest)([1.0, 3.0]) == 3.0
-        with pytest.raises(NotImplementedError, match=r"longest: symbols\.py does not say how it is made"):
-            jit(longest, "numpy")(xs)
-    finally:
-        for name in ("half_sum", "longest"):
-            delattr(functions, name)
-            del RULES[name], FUNCTIONS[name], functions.KERNELS[name]
+    xs = [np.array([1.0, 2.0]), 3.0]
+    value, gradient = jit(value_and_grad(lambda xs: half_sum([*xs, 2.0])), "numpy", reduce=("stack", "sum"))(xs)
+    assert (value.tolist(), gradient) == ([3.0, 3.5], [1.0, 1.0])
+    assert jit(longest)([1.0, 3.0]) == 3.0
+    with pytest.raises(NotImplementedError, match=r"longest: symbols\.py does not say how it is made"):
+        jit(longest, "numpy")(xs)
 
 
 def test_a_buffer_is_for_single_numbers_of_the_numba_backend():

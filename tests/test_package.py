@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import micrograd_plus as mg
-from micrograd_plus import Value, functions, losses, nn, optim, testing
+from micrograd_plus import Value, losses, nn, optim, testing
 from micrograd_plus.rules import FUNCTIONS, RULES, rule
 from micrograd_plus.testing import strategies
 
@@ -133,17 +133,14 @@ def test_an_operation_is_added_by_one_rule():
     def cubed(x):
         return cubed(x), 3.0 * x * x
 
-    try:
-        x = Value(2.0, tangent=1.0, label="x")
-        y = cubed(x)
-        y.backward()
-        assert (y.data, y.tangent, x.grad) == (8.0, 12.0, 12.0)
-        assert mg.derivative(cubed, n=3)(5.0) == 6.0
-        assert cubed(2.0 + 1e-200j).imag == 12e-200
-        assert "x * x * x" in mg.draw_dot(y).source
-        assert "cubed(2.0)\n    8.0" in cubed.__doc__
-    finally:
-        del RULES["cubed"], FUNCTIONS["cubed"], functions.KERNELS["cubed"]
+    x = Value(2.0, tangent=1.0, label="x")
+    y = cubed(x)
+    y.backward()
+    assert (y.data, y.tangent, x.grad) == (8.0, 12.0, 12.0)
+    assert mg.derivative(cubed, n=3)(5.0) == 6.0
+    assert cubed(2.0 + 1e-200j).imag == 12e-200
+    assert "x * x * x" in mg.draw_dot(y).source
+    assert "cubed(2.0)\n    8.0" in cubed.__doc__
 
 
 def test_the_readme_names_every_file_of_the_package_in_the_order_of_reading():
@@ -154,7 +151,7 @@ def test_the_readme_names_every_file_of_the_package_in_the_order_of_reading():
 
 
 def test_an_operation_that_nothing_defines_is_refused_with_its_name():
-    with pytest.raises(ValueError, match=r"nothing_yet stands in its own template: functions\.py must say"):
+    with pytest.raises(ValueError, match="say what nothing_yet is over floats, by over_floats= or by a template"):
 
         @rule("nothing_yet({x})", "Nothing yet: nothing_yet(0.0) is 0.0")
         def nothing_yet(x):
@@ -169,12 +166,9 @@ def test_an_operation_may_be_made_of_operations_over_sequences():
         share = mg.softmax([x, y])[1]
         return one_of_two(x, y), share + 1.0, 1.0 - share
 
-    try:
-        x, y = Value(1.0, tangent=1.0), Value(2.0)
-        z = one_of_two(x, y)
-        z.backward()
-        assert z.data == one_of_two(1.0, 2.0) == mg.log_softmax([1.0, 2.0])[0] + 3.0
-        assert z.tangent == x.grad == 2.0 - y.grad
-        assert one_of_two(1.0 + 1e-200j, 2.0).imag / 1e-200 == pytest.approx(x.grad, rel=1e-14)
-    finally:
-        del RULES["one_of_two"], FUNCTIONS["one_of_two"], functions.KERNELS["one_of_two"]
+    x, y = Value(1.0, tangent=1.0), Value(2.0)
+    z = one_of_two(x, y)
+    z.backward()
+    assert z.data == one_of_two(1.0, 2.0) == mg.log_softmax([1.0, 2.0])[0] + 3.0
+    assert z.tangent == x.grad == 2.0 - y.grad
+    assert one_of_two(1.0 + 1e-200j, 2.0).imag / 1e-200 == pytest.approx(x.grad, rel=1e-14)

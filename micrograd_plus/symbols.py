@@ -15,7 +15,7 @@ import sys
 
 from .functions import is_real, number, where
 from .rules import FUNCTIONS, RULES, Rule
-from .value import Value, operate
+from .value import operate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,14 +88,14 @@ class Symbol:
     def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
         """The operation of that name on these operands, one of which is a symbol."""
         if len(operands) > 1:
-            if any(isinstance(x, Value) for x in operands):
+            if any(getattr(x, "transient", False) for x in operands):
                 return operate(RULES[name], tuple([number(x, name) for x in operands]))
             operands = tuple([number(x, name) for x in operands])
         return (_over_sequence if RULES[name].sequences else SIMPLER.get(name, _symbol))(name, operands)
 
     def where(self, x: Any, y: Any, by_chain: bool = False) -> Any:
         """`x` where this condition holds, else `y`."""
-        if isinstance(x, Value) or isinstance(y, Value):
+        if getattr(x, "transient", False) or getattr(y, "transient", False):
             return operate(Rule("where", "where", self._chosen), (number(x, "where"), number(y, "where")))
         x, y = number(x, "where"), number(y, "where")
         if x is y or (type(x) is type(y) is float and repr(x) == repr(y)):
@@ -329,7 +329,7 @@ def _methods(name: str) -> Any:
 
 def _comparison(sign: str) -> Any:
     def method(x: Any, y: Any) -> Any:
-        if isinstance(y, Value) or not (is_real(y) or isinstance(y, Symbol)):
+        if getattr(y, "transient", False) or not (is_real(y) or isinstance(y, Symbol)):
             return NotImplemented
         condition = x.trace.symbol(sign, (x, number(y, sign)))
         x.trace.compared |= condition.by_chain

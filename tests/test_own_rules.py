@@ -124,7 +124,7 @@ def test_a_network_has_it_as_activation():
     swish, _, _, _ = define()
     ours, theirs = (MLP(2, [3, 1], activation=f, output_activation="linear", seed=1) for f in (swish, mg.silu))
     theirs = theirs.bind(ours.state_dict())
-    assert ours([1.0, -2.0]).data == pytest.approx(theirs([1.0, -2.0]).data, rel=1e-14)
+    assert ours([1.0, -2.0]).data == pytest.approx(theirs([1.0, -2.0]), rel=1e-14)
 
 
 def test_its_function_goes_through_a_pickle(tmp_path, monkeypatch):

@@ -677,3 +677,14 @@ def test_a_closed_output_is_no_traceback(monkeypatch):
 def test_a_message_does_not_steer_the_terminal(capsys):
     assert main(["2 * x", "x=2", "--draw", "a\x1b[31m.txt"]) == 2
     assert "--draw a\\x1b[31m.txt:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["x**x**x**x", "logsumexp([x, 2*x, 3*x, 4*x, 5*x])", "tanh(" * 90 + "x" + ")" * 90])
+def test_high_orders_of_what_took_minutes_by_nesting(text, report):
+    assert len(report(text, "x=1.1", "--order", "10")["orders"]) == 10
+
+
+def test_lists_that_are_too_long_for_high_orders_are_refused(capsys):
+    text = f"softmax([{', '.join(f'{k}*x' for k in range(150))}])[0]"
+    assert main([text, "x=0.1", "--order", "10"]) == 2
+    assert capsys.readouterr().err.endswith("--order 10: the lists are too long for more than order 2\n")

@@ -53,7 +53,9 @@ def by_jet():
     jax.config.update("jax_enable_x64", True)
 
     def run(n):
-        out, terms = jet(lambda x: jax.numpy.exp(jax.numpy.sin(x)) * jax.numpy.tanh(x * x), (X,), ([1.0] + [0.0] * (n - 1),))
+        out, terms = jet(
+            lambda x: jax.numpy.exp(jax.numpy.sin(x)) * jax.numpy.tanh(x * x), (X,), ([1.0] + [0.0] * (n - 1),)
+        )
         return [float(out), *[float(term) / math.factorial(k) for k, term in enumerate(terms, start=1)]]
 
     return run
@@ -71,7 +73,11 @@ def main():
         rounds = 21 if n < 7 else 7
         for i in range(rounds):
             for way, function in ways.items():
-                if (way == "nested" and n > 7) or (i > 2 and n > 5 and way == "nested") or (way.startswith("jet") and n > 20):
+                if (
+                    (way == "nested" and n > 7)
+                    or (i > 2 and n > 5 and way == "nested")
+                    or (way.startswith("jet") and n > 20)
+                ):
                     continue
                 start = time.perf_counter()
                 function(n)

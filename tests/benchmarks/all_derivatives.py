@@ -1,4 +1,4 @@
-"""The cost of all derivatives up to the n-th, of exp(sin x) · tanh(x²) at 0.7: python tests/benchmarks/all_derivatives.py
+"""What all derivatives up to the n-th cost, of exp(sin x) · tanh(x²): python tests/benchmarks/all_derivatives.py
 
 Series, nesting, recurrences written by hand for this very function, and jax.experimental.jet (eager, 64 bits). All take
 turns, and a time is the median of the rounds. The tables of docs/series.md come from here.
@@ -30,9 +30,7 @@ def by_hand(n, x=X):
         e.append(sum(j * s[j] * e[k - j] for j in range(1, k + 1)) / k)
         t.append(sum(j * u[j] * w[k - j] for j in range(1, min(k, 2) + 1)) / k)
         w.append(-sum(t[j] * t[k - j] for j in range(k + 1)))
-    for k in range(n + 1):
-        y.append(sum(e[j] * t[k - j] for j in range(k + 1)))
-    return y
+    return y + [sum(e[j] * t[k - j] for j in range(k + 1)) for k in range(n + 1)]
 
 
 def by_nesting(n):
@@ -84,7 +82,10 @@ def main():
                 times[way].append(time.perf_counter() - start)
         cells = [f"{statistics.median(t[1:]) * 1e3:.2g}" if t else "–" for t in times.values()]
         errors = [
-            max(abs(c - t) / max(map(abs, truth[max(k - 1, 0) : k + 2])) for k, (c, t) in enumerate(zip(found, truth)))
+            max(
+                abs(c - t) / max(map(abs, truth[max(k - 1, 0) : k + 2]))
+                for k, (c, t) in enumerate(zip(found, truth, strict=False))
+            )
             for found in (mg.taylor(f, X, n), by_hand(n))
         ]
         print(f"| {n} |", " | ".join([*cells, *[f"{float(error):.0e}" for error in errors]]), "|", flush=True)

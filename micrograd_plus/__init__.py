@@ -17,7 +17,9 @@ from .batch import vmap
 from .draw import draw_dot
 from .explore import explain, explore
 from .jit import jit
-from .rules import FUNCTIONS
+from .machinery.trees import stop_gradient
+from .rules import FUNCTIONS, rule
+from .series import derivatives, taylor
 from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 TYPE_CHECKING = False
@@ -40,6 +42,6 @@ if TYPE_CHECKING:  # what a type checker cannot see: sin, exp, relu, ... take fl
 globals().update(FUNCTIONS)  # a function for every rule
 
 __version__ = "0.1.0"
-__all__ = ["Value", "derivative", "draw_dot", "explain", "explore", "grad", "hessian", "hvp", "jacobian", "jit", "jvp"]
-__all__ += ["value_and_grad", "vjp", "vmap"]
+__all__ = ["Value", "derivative", "derivatives", "draw_dot", "explain", "explore", "grad", "hessian", "hvp", "jacobian"]
+__all__ += ["jit", "jvp", "rule", "stop_gradient", "taylor", "value_and_grad", "vjp", "vmap"]
 __all__ += [name for name in FUNCTIONS if not hasattr(builtins, name)]  # `import *` leaves abs, pow and sum alone

@@ -22,7 +22,6 @@ import re
 import subprocess
 import sys
 import textwrap
-import time
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable
@@ -32,6 +31,7 @@ from typing import Any, NoReturn, TextIO
 from . import __version__, draw
 from .explore import explain, explore
 from .rules import FUNCTIONS, RULES
+from .series import derivatives
 from .tape import operands, tape
 from .testing import ridders
 from .testing.examination import command, is_meant
@@ -39,7 +39,8 @@ from .transforms import derivative
 from .value import Value
 
 LENGTH, DEPTH, ORDER = 2000, 100, 10  # the most characters and levels of an expression, and its highest derivative
-SECONDS = 4.0  # for derivatives of high orders, whose cost grows with each by a factor
+PAIRS = 10_000  # of numbers in the lists of SHARES, the most for derivatives beyond the second
+SHARES = "logsumexp", "softmax", "log_softmax"
 CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf, "nan": math.nan}
 OPERATORS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.Mod: "mod", ast.Pow: "pow"}
 COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
@@ -268,24 +269,20 @@ def examine(
     }
     if order:
         ((name, x),) = inputs.items()
-        report["orders"] = _orders(lambda t: evaluate(tree, {name: t}), x, order)
+        report["orders"] = _orders(lambda t: evaluate(tree, {name: t}), x, order, root)
     return root, report
 
 
-def _orders(f: Callable[[Any], Any], x: float, order: int) -> list[float]:
-    """The derivatives of orders 1 to `order`; InputError in time, if it would take too long."""
-    found: list[float] = []
-    start = before = time.perf_counter()
-    last = 0.0
-    for n in range(1, order + 1):
-        found.append(derivative(f, n)(x))
-        now = time.perf_counter()
-        took, before = now - before, now
-        growth = max(took / last, 2.0) if last > 1e-3 else 4.0
-        last = took
-        if n < order and now - start + took * growth > SECONDS:
-            raise InputError(f"--order {order}: from order {n + 1} on this takes too long; ask for --order {n}")
-    return found
+def _orders(f: Callable[[Any], Any], x: float, order: int, root: Value) -> list[float]:
+    """The derivatives of orders 1 to `order`; InputError if they would take many seconds."""
+    pairs = sum(len(operands(node)) ** 2 for node in tape(root) if node.rule.name in SHARES)
+    if order > 2 and pairs > PAIRS:  # each number of a softmax has a derivative by each other one
+        raise InputError(f"--order {order}: the lists are too long for more than order 2")
+    try:
+        found: list[float] = derivatives(f, order)(x)
+        return found[1:]
+    except (ValueError, ArithmeticError) as error:
+        raise InputError(f"--order {order}: {error}") from None
 
 
 def _row(node: Value) -> dict[str, Any]:

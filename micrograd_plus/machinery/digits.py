@@ -12,7 +12,7 @@ from _thread import _local
 from _warnings import warn
 from math import inf, isfinite
 
-from ..functions import OVER_NUMBERS, exp, hypot, minimum, over_numbers, sign, sqrt, unbounded, where
+from ..functions import OVER_NUMBERS, exp, minimum, over_numbers, sign, sqrt, unbounded, where
 from ..functions import abs as absolute
 from ..functions import pow as power
 
@@ -95,7 +95,7 @@ def cosine(x: Any, y: Any) -> Any:
     flat = absolute(x) >= absolute(y)
     longer = where(flat, x, y)
     ratio = where(flat, y, x) / where(longer == 0.0, 1.0, longer)
-    length = reciprocal(hypot(1.0, ratio))
+    length = reciprocal(sqrt(1.0 + ratio * ratio))
     return where((x == 0.0) & (y == 0.0), NOTHING, where(flat, sign(x) * length, sign(y) * ratio * length))
 
 

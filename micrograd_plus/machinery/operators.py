@@ -39,6 +39,7 @@ class Number:
     __slots__ = ()
 
     level: int
+    transient = False  # whether it stands for its `data` when the transform that it belongs to is over
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
         """The operation of that name on these operands, of which `self` is the deepest."""
@@ -61,8 +62,8 @@ class Number:
     __int__ = __complex__ = __float__
 
     def bottom(self) -> Any:
-        """The number inside, if there is one; else itself."""
-        return self
+        """The number inside, where `data` may hold another number of this kind; itself, if it has none."""
+        return bottom(self.data) if self.transient else self
 
     __round__ = _refused("round(v)", "mg.floor(v + 0.5)")
     __trunc__ = _refused("math.trunc(v)", "mg.floor(v) where v > 0")

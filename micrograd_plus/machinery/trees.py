@@ -122,6 +122,24 @@ def tree_rows(tree: Any, rows: Iterable[Any]) -> Any:
     return _built(tree_flatten(tree)[1], iter(rows), _stacked)
 
 
+def stop_gradient(x: Any) -> Any:
+    """The numbers in `x`, a number or a structure of numbers, as constants: of no order is there a derivative by them.
+
+    TypeError if x is no tree of numbers.
+
+    >>> from micrograd_plus import grad
+    >>> grad(lambda x: x * stop_gradient(x))(3.0)
+    3.0
+    """
+
+    def constant(x: Any) -> Any:
+        while getattr(x, "transient", False):
+            x = x.data
+        return x
+
+    return tree_map(constant, x)
+
+
 def leaves_like(structure: Any, tree: Any, other: Any, what: str) -> list[Any]:
     """The numbers of `other`, in the order of a `tree` of that structure; ValueError if it has not that structure.
 

@@ -149,5 +149,6 @@ def _plain(x: Any) -> Any:
     return list(x) if isinstance(x, tuple) or hasattr(x, "__next__") else x
 
 
-for _loss in (mse, mae, huber, hinge, binary_cross_entropy, cross_entropy):
-    _loss.mean_of_pairs = True  # noqa: B010: what `fit` asks before it compiles
+_losses: tuple[Any, ...] = (mse, mae, huber, hinge, binary_cross_entropy, cross_entropy)
+for _loss in _losses:
+    _loss.mean_of_pairs = True  # what `fit` asks before it compiles

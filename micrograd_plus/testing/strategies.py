@@ -34,6 +34,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from .. import functions
+from ..machinery.operations import OWN
 from ..nn import MLP, Neuron
 from ..rules import FUNCTIONS, RULES, Rule
 from ..value import Value, bottom
@@ -138,8 +139,7 @@ def _numbers_of(operands: Iterable[int | float], nodes: Sequence[Any]) -> list[A
 
 def _written(rule: Rule, operands: list[str]) -> str:
     """The operation as a program writes it; one of somebody's own goes by its name alone."""
-    text = rule.text(operands)
-    return f"mg.{text}" if "(" in rule.notation and hasattr(functions, rule.name) else text
+    return rule.text(operands) if "(" not in rule.notation or rule.name in OWN else f"mg.{rule.text(operands)}"
 
 
 # Over every kind of number --------------------------------------------------------------------------------------------
@@ -165,10 +165,12 @@ def _kind(numbers: Iterable[Any]) -> Any:
 def _operation(rule: Rule, count: int, kind: Any) -> Callable[..., Any]:
     """The operation on so many operands: as it is written, for floats and Values, else its template over `kind`."""
     names = [f"x{i}" for i in range(count)]
-    table: dict[str, Any] = {"mg": SimpleNamespace(**FUNCTIONS), **FUNCTIONS}
+    table: dict[str, Any] = {"mg": SimpleNamespace(**FUNCTIONS)} | {name: FUNCTIONS[name] for name in OWN}
     text = _written(rule, names)
     if kind is not None:
         table = dict(FUNCTIONS) if kind is complex else _mathematics(kind)
+        if kind is not complex and f"{rule.name}(" in rule.template and rule.name not in table:
+            raise TypeError(f"{rule.name} is known over floats alone: there is none over the numbers of {kind!r}")
         known = kind is not complex and rule.name in table and not rule.sequences
         text = f"{rule.name}({', '.join(names)})" if known else rule.program(names)
     return eval(f"lambda {', '.join(names)}: {text}", table)  # type: ignore[no-any-return]

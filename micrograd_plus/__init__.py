@@ -15,6 +15,7 @@ if not os.environ.get("MICROGRAD_PLUS_PLAIN"):
     fast.install()
 from .draw import draw_dot
 from .jit import jit
+from .machinery.trees import register_tree
 from .rules import FUNCTIONS
 from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
@@ -39,5 +40,5 @@ globals().update(FUNCTIONS)  # a function for every rule
 
 __version__ = "0.1.0"
 __all__ = ["Value", "derivative", "draw_dot", "grad", "hessian", "hvp", "jacobian", "jit", "jvp"]
-__all__ += ["value_and_grad", "vjp"]
+__all__ += ["register_tree", "value_and_grad", "vjp"]
 __all__ += [name for name in FUNCTIONS if not hasattr(builtins, name)]  # `import *` leaves abs, pow and sum alone

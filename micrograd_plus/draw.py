@@ -16,6 +16,7 @@ import sys
 from math import inf, log10
 
 from .machinery.digits import NOTHING, times
+from .machinery.operators import sound
 from .tape import operands, tape
 from .value import Value, bottom
 
@@ -77,6 +78,9 @@ def draw_dot(
         raise ValueError(f"draw_dot: show takes {', '.join(SHOW)}; got {show!r}")
     if not callable(number) and "{" not in str(number):
         raise TypeError(f"draw_dot: number must be a function or a format string like '{{:.4g}}', got {number!r}")
+    for x in tape(*roots):
+        if x.left is None:
+            sound(x)
     boxes = _boxes(roots, groups, fold)
     count = len(boxes) + sum(partial is None for box in boxes for _, partial in box.inputs)
     if count > max_nodes:

@@ -16,10 +16,10 @@ import math
 from math import inf, nan, pi
 
 from .functions import where
-from .machinery.digits import NOTHING, cosine
+from .machinery.digits import NOTHING, cosine, upright
 from .machinery.operations import FUNCTIONS, RULES, Rule, rule
 
-__all__ = ["FUNCTIONS", "RULES", "Rule", "rule"]
+__all__ = ["FUNCTIONS", "NOTHING", "RULES", "Rule", "rule"]
 
 # fmt: off
 
@@ -44,12 +44,12 @@ def pow(x, y):
     edge, steep = zero & (y == 1.0), zero & (y < 1.0)               # at x = 0, where slopes of slopes are infinite
     less = where(small := (y < 0.5) | (y > 2.0**53), 1.0, y - 1.0)  # where that loses digits of y, take x**y / x
     slope = where(small, y * power / where(zero, 1.0, x), y * pow(where(steep, 1.0, x), less))
-    cliff = reciprocal(sqrt(where(steep, x, 1.0))) + inf / where(steep & (y != 0.0), y, 1.0)
-    fall = -pow(where(zero, x, 1.0), where(zero & (y > 0.0), y - 0.25 * minimum(y, 1.0), 1.0))  # as xʸ log x, near 0
+    cliff = reciprocal(sqrt(where(steep, x, 1.0))) / where(steep & (y != 0.0), y, 1.0)
+    fall = -pow(where(zero, x, 1.0), where(zero & (y > 0.0), y * (1.0 - 2.0**-52), 1.0))  # as xʸ log x, near 0
     return (power,
             NOTHING if y is NOTHING else                            # x**0, where 0 is a constant
-            where(steep, where(y == 0.0, NOTHING, cliff), slope - sqrt(where(edge, y - 1.0, 0.0))),
-            where(zero, where(y > 0.0, fall, NOTHING), power * where(x > 0.0, log(where(x > 0.0, x, 1.0)), nan)))
+            where(steep, where(y == 0.0, upright(y), cliff), slope - sqrt(where(edge, y - 1.0, 0.0))),
+            where(zero, where(y > 0.0, fall, upright(x)), power * where(x > 0.0, log(where(x > 0.0, x, 1.0)), nan)))
 @rule("-{x}", "The opposite -x: neg(2.0) is -2.0")
 def neg(x): return -x, -1.0
 @rule("abs({x})", "The absolute value |x|, slope 0 at 0: abs(-2.0) is 2.0")

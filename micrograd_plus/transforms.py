@@ -17,7 +17,7 @@ from math import inf
 from .functions import number
 from .machinery import trees
 from .machinery.digits import NOTHING, doubts
-from .machinery.trees import tree_fill, tree_flatten, tree_leaves, tree_map, tree_rows, tree_unflatten
+from .machinery.trees import tree_fill, tree_flatten, tree_leaves, tree_rows, tree_unflatten
 from .value import Dual, Value, is_at, sweep, variable
 
 TYPE_CHECKING = False
@@ -221,10 +221,10 @@ def _run(f: Function, inputs: Any, level: int, has_aux: bool = False) -> Any:
     what = f"the result of {trees.name_of(f)}"
     _live.add(level)
     try:
-        result, *aux = f(*inputs) if has_aux else (f(*inputs),)
+        result, *aux = trees.outcome(f(*inputs), what, level, _settle, has_aux)
         leaves, structure = tree_flatten(result, what)
         leaves = [number(_settle(y, level), what) for y in leaves]
-        return leaves, structure, *[tree_map(lambda x: _settle(x, level - 1), x) for x in aux]
+        return leaves, structure, *aux
     finally:
         _live.remove(level)
 

@@ -12,7 +12,7 @@ from _thread import _local
 from _warnings import warn
 from math import inf, isfinite
 
-from ..functions import OVER_NUMBERS, exp, hypot, over_numbers, sign, unbounded, where
+from ..functions import OVER_NUMBERS, exp, hypot, over_numbers, sign, sqrt, unbounded, where
 from ..functions import abs as absolute
 
 TYPE_CHECKING = False
@@ -98,6 +98,15 @@ def cosine(x: Any, y: Any) -> Any:
     return where((x == 0.0) & (y == 0.0), NOTHING, where(flat, sign(x) * length, sign(y) * ratio * length))
 
 
+def upright(x: Any) -> Any:
+    """NOTHING, at an x of 0, but if it has slopes of its own they are those of √x: infinite.
+
+    >>> upright(0.0) is NOTHING
+    True
+    """
+    return sqrt(where(x == 0.0, x, 0.0)) if hasattr(x, "operate") else NOTHING
+
+
 # The chain rule's product and sum ------------------------------------------------------------------------------------
 
 NOTHING = float("0")  # this very object says that nothing arrives, or is meant to pass: it is told by `is`
@@ -171,15 +180,6 @@ def bottom(x: Any) -> Any:
 OVER_NUMBERS["times"] = times
 
 
-def constant(x: Any) -> Any:
-    """A constant operand as a rule gets it: a 0 is NOTHING, since as a slope it cuts on purpose, as a mask does.
-
-    >>> constant(0.0) is NOTHING, constant(2.0)
-    (True, 2.0)
-    """
-    return NOTHING if type(x) is float and x == 0.0 and math.copysign(1.0, x) > 0.0 else x
-
-
 def plus(x: Any, y: Any) -> Any:
     """The sum that the chain rule makes; an outer Value plus a float 0 is itself: no node.
 
@@ -204,10 +204,15 @@ def in_order(xs: Any, name: str) -> tuple[Any, ...]:
     >>> in_order([1.0, 2.0], "mean")
     (1.0, 2.0)
     """
-    if isinstance(xs, dict | set | frozenset) or hasattr(xs, "iloc"):
+    refuse_unordered(xs, name)
+    return tuple(xs)
+
+
+def refuse_unordered(xs: Any, name: str) -> None:
+    """TypeError, naming the function `name`, if `xs` is a container whose numbers stand in no order, or have labels."""
+    if isinstance(xs, dict | set | frozenset | str | bytes) or hasattr(xs, "iloc"):
         kind, way = type(xs).__name__, "its .to_numpy()" if hasattr(xs, "iloc") else "a list of the numbers"
         raise TypeError(f"{name}: expected numbers in order, got a {kind}: pass {way}")
-    return tuple(xs)
 
 
 def _pair(xs: Any, ys: Any) -> tuple[Any, ...]:

@@ -154,7 +154,7 @@ def is_real(x: Any) -> bool:
     """
     if getattr(x, "shape", ()) != () or getattr(getattr(x, "dtype", None), "kind", "f") not in "fiub":
         return False
-    return hasattr(x, "__float__") and not hasattr(x, "operate")
+    return hasattr(x, "__float__") and not hasattr(x, "operate") and not isinstance(x, type)
 
 
 def is_complex(x: Any) -> bool:

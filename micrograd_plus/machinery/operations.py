@@ -93,7 +93,7 @@ def rule(template: str, doc: str, numpy: str = "", notation: str = "") -> Callab
         name = partials.__name__
         made = Rule(name, template, partials, numpy=numpy, notation=notation)
         function: Function | None = OVER_NUMBERS.get(name)
-        if function is None:  # made of other operations: its template is its value
+        if function is None or (name in RULES and f"{name}(" not in template):  # made of other operations: its template is its value
             if f"{name}(" in template:
                 raise ValueError(f"{name} stands in its own template: functions.py must say what it is over floats")
             parameters = ["x", "y"] if "{y}" in template else ["x"]

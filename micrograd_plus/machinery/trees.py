@@ -142,7 +142,7 @@ def _flatten(tree: Any, leaves: list[Any], what: str, like: Any = None) -> Any:
     number is taken for one.
     """
     kind: Any = type(tree)
-    if kind is float or like is NUMBER or hasattr(kind, "operate"):
+    if kind is float or (like is NUMBER and kind not in NODES) or hasattr(kind, "operate"):
         leaves.append(tree)
         return NUMBER
     node = NODES.get(kind) or _node(tree, what)
@@ -323,7 +323,8 @@ def arguments(primals: tuple[Any, ...], what: str) -> tuple[list[Any], Any]:
 
 def seed(x: Any, what: str) -> Any:
     """A tangent or a cotangent: a 0 among them is meant, and passes nothing on."""
-    return number(x, what) if type(x) is not float or x else NOTHING
+    x = number(x, what)
+    return x if type(x) is not float or x else NOTHING
 
 
 def one_number(y: Any, what: str) -> None:

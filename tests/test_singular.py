@@ -124,9 +124,13 @@ def run(steps, x, functions, number):
     return numbers
 
 
+def digits(x):
+    return 460 if x and math.isfinite(x) and not TINY < abs(x) < 1.0 / TINY else 130
+
+
 def slopes_beside(steps, x):
     """The limits of the slope from the left and from the right; infinite if they have no end, missing without a side."""
-    mp.dps = 460 if x and math.isfinite(x) and not TINY < abs(x) < 1.0 / TINY else 130
+    mp.dps = digits(x)
     sides = []
     for sign in (-1, 1):
         found = []
@@ -152,23 +156,27 @@ def slopes_beside(steps, x):
 
 def moved(steps, x, numbers):
     """Whether rounding, overflow or underflow has taken a number of the program from where it is."""
-    if math.isinf(x):
-        return not all(map(math.isfinite, numbers[1:]))
+    mp.dps = digits(x)
     try:
         exact = run(steps, mpf(x), EXACT, mpf)
     except (ArithmeticError, ValueError, OverflowError):
-        return True
-    return any((a == 0) != (b == 0) or abs(a - b) > 1e-9 * abs(b) for a, b in zip(numbers, exact, strict=True))
+        return math.isfinite(x) or not all(map(math.isfinite, numbers[1:]))
+    return any((a == 0) != (b == 0) or (a != b and not abs(a - b) <= 1e-9 * abs(b)) for a, b in zip(numbers, exact, strict=True))
 
 
 def absolute_slope(f, x):
-    """What the slope would be if no path to x took away from another: rounding may lose 1e-16 of that."""
+    """What the slope would be if no path to x took away from another: rounding may lose 1e-16 of that.
+
+    Infinite if a product of slopes on the way is too small or too large for a float.
+    """
     x = Value(x)
     order = tape(f(x))
     sizes = dict.fromkeys(order, 0.0) | {order[-1]: 1.0}
     for node in reversed(order):
         for operand, partial in parents(node):
-            sizes[operand] += sizes[node] * abs(partial) if sizes[node] and partial else 0.0
+            if sizes[node] and partial:
+                share = sizes[node] * abs(partial)
+                sizes[operand] += share if share > 1e-300 else math.inf
     return sizes.get(x, 0.0)
 
 
@@ -198,7 +206,7 @@ def judged(steps, x):
     if not sides:
         return "no side", found
     low, high = min(sides), max(sides)
-    tolerance = mpf(1e-6) * max([1, *[abs(s) for s in sides if mp.isfinite(s)]])
+    tolerance = mpf(1e-5) * max([1, *[abs(s) for s in sides if mp.isfinite(s)]])
     if all(low - tolerance <= slope <= high + tolerance for slope in found):
         return "right", found
     values = [(name, [numbers[i] for i in places]) for name, places in steps]

@@ -114,7 +114,7 @@ class Word(Number):
 
 def texts(rule: Rule, inline: bool) -> tuple[str, str]:
     """The operator of a rule, and the one that Python asks when the left operand has none, as programs."""
-    lines = ["data, d_left, d_right = rule.partials(a, b)", "None in (d_left, d_right) and refuse()"]
+    lines = ["data, d_left, d_right = rule.partials(a, b)", "(d_left is None or d_right is None) and refuse()"]
     parts = ["data", "d_left", "d_right"]
     if inline:
         lines.clear()

@@ -17,7 +17,7 @@ from .batch import vmap
 from .draw import draw_dot
 from .explore import explain, explore
 from .jit import jit
-from .machinery.trees import stop_gradient
+from .machinery.trees import register_tree, stop_gradient
 from .rules import FUNCTIONS, rule
 from .series import derivatives, taylor
 from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -43,5 +43,5 @@ globals().update(FUNCTIONS)  # a function for every rule
 
 __version__ = "0.1.0"
 __all__ = ["Value", "derivative", "derivatives", "draw_dot", "explain", "explore", "grad", "hessian", "hvp", "jacobian"]
-__all__ += ["jit", "jvp", "rule", "stop_gradient", "taylor", "value_and_grad", "vjp", "vmap"]
+__all__ += ["jit", "jvp", "register_tree", "rule", "stop_gradient", "taylor", "value_and_grad", "vjp", "vmap"]
 __all__ += [name for name in FUNCTIONS if not hasattr(builtins, name)]  # `import *` leaves abs, pow and sum alone

@@ -20,7 +20,7 @@ from .functions import number
 from .machinery import trees
 from .machinery.digits import NOTHING, doubts
 from .machinery.running import running
-from .machinery.trees import tree_fill, tree_flatten, tree_leaves, tree_map, tree_rows, tree_unflatten
+from .machinery.trees import tree_fill, tree_flatten, tree_leaves, tree_rows, tree_unflatten
 from .value import Dual, is_at, sweep, variable
 
 TYPE_CHECKING = False
@@ -229,10 +229,10 @@ def _run(f: Function, inputs: Any, level: int, has_aux: bool = False) -> Any:
     _live.add(level)
     running.depth += 1
     try:
-        result, *aux = f(*inputs) if has_aux else (f(*inputs),)
+        result, *aux = trees.outcome(f(*inputs), what, level, _settle, has_aux)
         leaves, structure = tree_flatten(result, what)
         leaves = [number(_settle(y, level), what) for y in leaves]
-        return leaves, structure, *[tree_map(lambda x: _settle(x, level - 1), x) for x in aux]
+        return leaves, structure, *aux
     finally:
         running.depth -= 1
         _live.remove(level)

@@ -14,9 +14,9 @@ from __future__ import annotations
 from .functions import deepest, number, real
 
 # `plus` and `times` are + and ×, but 0 wins against ∞. NOTHING is a 0.0 known by `is`: no tangent or gradient arrived.
-from .machinery.digits import NOTHING, constant, doubts, plus, times
+from .machinery.digits import NOTHING, doubts, plus, times
 from .machinery.digits import bottom as bottom
-from .machinery.operators import Number, arrived, checked, explained, sound
+from .machinery.operators import Number, arrived, checked, constant, explained, sound
 from .rules import RULES, Rule
 from .tape import parents, tape
 
@@ -161,7 +161,7 @@ class Value(Number):
             return self  # inside a transform its gradient would be lost
         if self.left is not None:
             raise TypeError(f"{self!r} was computed: copy its number, {self.label or 'v'}.data, or compute it again")
-        return _restore(self.data, self.grad, self.label)
+        return _restore(self.data, self.grad, self.label, self.tangent)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         return self.__copy__()
@@ -169,7 +169,7 @@ class Value(Number):
     def __reduce__(self) -> tuple[Any, ...]:
         if self.__copy__() is self:
             raise TypeError(f"{self!r} is of a transform that runs: it cannot be pickled; its number is .data")
-        return _restore, (self.data, self.grad, self.label)
+        return _restore, (self.data, self.grad, self.label, self.tangent)
 
 
 class Dual(Value):
@@ -206,7 +206,7 @@ def is_at(x: Any, level: int) -> bool:
     return isinstance(x, Value) and x.level == level
 
 
-def _restore(data: float, grad: float, label: str) -> Value:
-    value = Value(data, label=label)
-    value.grad = grad
+def _restore(data: float, grad: float, label: str, tangent: float) -> Value:
+    value = Value(data, label=label, tangent=tangent)
+    value.grad = grad or NOTHING
     return value

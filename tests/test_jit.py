@@ -855,7 +855,7 @@ def test_the_program_used_last_is_the_last_to_go(monkeypatch):
 
 
 @jit
-def cubed(x):
+def cubic(x):
     return x**3
 
 

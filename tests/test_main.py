@@ -20,7 +20,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import micrograd_plus
-from micrograd_plus import __main__ as command
 from micrograd_plus import draw
 from micrograd_plus.__main__ import CONSTANTS, DEPTH, LENGTH, ORDER, bindings, evaluate, main, numerical, parse
 from micrograd_plus.rules import FUNCTIONS, RULES

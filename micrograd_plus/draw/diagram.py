@@ -14,6 +14,7 @@ from itertools import count
 from math import inf, log10
 
 from ..machinery.digits import NOTHING
+from ..machinery.operators import sound
 from ..tape import tape
 from ..value import Value, bottom
 from .formulas import cut, formula, partial_formulas
@@ -97,6 +98,9 @@ def draw_dot(
     for node in nodes:
         if type(bottom(node.data)).__name__ == "Symbol":
             raise TypeError(UNKNOWN)
+    for x in tape(*roots):
+        if x.left is None:
+            sound(x)
     boxes = boxes_of(nodes, roots, groups, fold)
     size = len(boxes) + sum(partial is None for box in boxes for _, partial in box.inputs)
     if max_nodes is not None and size > max_nodes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import _operator as operator  # its functions alone: the module would take longer to import
 from itertools import compress
+from math import copysign
 
 from ..functions import deepest, is_real
-from ..rules import FUNCTIONS, RULES
+from ..rules import FUNCTIONS, NOTHING, RULES
 from .digits import bottom
 
 TYPE_CHECKING = False
@@ -169,11 +170,24 @@ def checked(rule: Rule, parts: Any, ours: list[bool]) -> Any:
 
 def sound(leaf: Any) -> bool:
     """True; TypeError if the data of `leaf`, a Value that was not computed, is no float: `p.data = p - lr * p.grad`."""
-    if not isinstance(leaf.data, float | int) and not leaf.level and not hasattr(leaf.data, "trace"):
-        name, kind = leaf.label or "p", type(leaf.data).__name__
-        hint = "p.data - lr * p.grad" if isinstance(leaf.data, Number) else "float(...)"
-        raise TypeError(f"{name}.data is {leaf.data!r}, a {kind} and no float: write p.data = {hint}")
-    return True
+    data, name = leaf.data, leaf.label or "p"
+    if isinstance(data, float | int) or leaf.level or (hasattr(data, "operate") and not isinstance(data, type(leaf))):
+        return True  # a number of another kind is what a program is recorded with
+    hint = f"{name}.data - lr * {name}.grad" if hasattr(data, "operate") else "float(...)"
+    raise TypeError(f"{name}.data is {data!r} ({type(data).__name__}), and no float: write {name}.data = {hint}")
+
+
+def constant(x: Any) -> Any:
+    """A constant operand as a rule gets it: a 0 is NOTHING, since as a slope it cuts on purpose, as a mask does.
+
+    >>> constant(0.0) is NOTHING, constant(2.0)
+    (True, 2.0)
+    """
+    if type(x) is float:
+        return NOTHING if x == 0.0 and copysign(1.0, x) > 0.0 else x
+    if getattr(x, "left", x) is None:
+        sound(x)  # a Value of an outer level
+    return x
 
 
 def explained(error: Exception, rule: Rule, operands: list[tuple[str, Any]]) -> Exception:

@@ -33,7 +33,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from .. import functions
 from ..machinery.operations import OWN
 from ..nn import MLP, Neuron
 from ..rules import FUNCTIONS, RULES, Rule

@@ -1712,7 +1712,7 @@ def test_the_plots_of_the_docs_say_what_the_code_draws(name):
     texts = re.findall(rb">([^<\n]+)</text>", committed)
     assert texts == re.findall(rb">([^<\n]+)</text>", drawn)
     said = {"step-size": b"one-sided", "gradient-cost": b"reverse mode, once for all"}
-    said["series-cost"] = b"the series"
+    said["series-cost"] = b"by hand"
     assert said[name] in texts
     assert committed.count(b"<path") == drawn.count(b"<path")
 

@@ -16,26 +16,14 @@ if not os.environ.get("MICROGRAD_PLUS_PLAIN"):
 from .draw import draw_dot
 from .jit import jit
 from .rules import FUNCTIONS
-from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # what a type checker cannot see: sin, exp, relu, ... take floats to floats, and Values to Values
-    from typing import Any, Protocol, overload
+if TYPE_CHECKING:
+    from .machinery.signatures import *  # noqa: F403
+else:
+    from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
-    class _Operation(Protocol):
-        @overload
-        def __call__(self, x: float, *more: float) -> float: ...
-        @overload
-        def __call__(self, x: Value, *more: Value | float) -> Value: ...
-        @overload
-        def __call__(self, x: float, y: Value) -> Value: ...
-        @overload
-        def __call__(self, *arguments: Any) -> Any: ...
-
-    def __getattr__(name: str) -> _Operation: ...
-
-
-globals().update(FUNCTIONS)  # a function for every rule
+    globals().update(FUNCTIONS)  # a function for every rule
 
 __version__ = "0.1.0"
 __all__ = ["Value", "derivative", "draw_dot", "grad", "hessian", "hvp", "jacobian", "jit", "jvp"]

@@ -22,6 +22,8 @@ TYPE_CHECKING = False  # typing is for the type checker: importing it would doub
 if TYPE_CHECKING:
     from typing import Any
 
+    from .machinery.signatures import Real
+
 
 def operate(rule: Rule, operands: tuple[Any, ...]) -> Value:
     """The result of an operation: its number, its tangent, and what it was made of with which partials.
@@ -74,9 +76,9 @@ class Value(Number):
     # Flat slots: tuples, sets and closures for each node are what the garbage collector spends its time on.
     __slots__ = ("d_left", "d_right", "data", "grad", "left", "level", "right", "rule", "tangent")
 
-    def __init__(self, data: Any, *, tangent: Any = NOTHING, label: str = "") -> None:
-        self.data = real(data, label or "Value")
-        self.tangent = real(tangent, "Value: the tangent") or NOTHING
+    def __init__(self, data: Real, *, tangent: Real = NOTHING, label: str = "") -> None:
+        self.data: Any = real(data, label or "Value")
+        self.tangent: Any = real(tangent, "Value: the tangent") or NOTHING
         self.grad: Any = NOTHING
         self.level = 0
         self.rule = INPUT

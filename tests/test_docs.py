@@ -34,3 +34,10 @@ def test_the_table_of_operations_is_what_the_rules_say_today():
     import make_tables
 
     assert make_tables.PAGE.read_text(encoding="utf-8") == make_tables.page()
+
+
+def test_what_type_checkers_are_told_is_what_the_rules_say_today():
+    sys.path.insert(0, str(ROOT / "docs"))
+    import make_types
+
+    assert make_types.STUB.read_text(encoding="utf-8") == make_types.stub(), "run python docs/make_types.py"

@@ -19,7 +19,7 @@ from inspect import Signature, signature
 from math import isfinite, nan, sqrt
 from reprlib import repr as short
 from types import FunctionType, MethodType
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from warnings import warn
 
 from ..draw import values_in, write
@@ -28,6 +28,9 @@ from ..machinery.digits import NOTHING
 from ..machinery.trees import tree_map
 from ..rules import FUNCTIONS, RULES
 from ..value import Value
+
+if TYPE_CHECKING:
+    from ..machinery.signatures import Forward, Outputs, P, R, T
 
 __all__ = ["MLP", "GradientReport", "Layer", "LayerGradients", "Module", "Neuron", "glorot", "gradient_report", "he"]
 
@@ -45,11 +48,11 @@ class _Naming(ABCMeta):
         own = signature(cls.__init__)  # type: ignore[misc]
         return own.replace(parameters=list(own.parameters.values())[1:])
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        module = super().__call__(*args, **kwargs)
+    def __call__(cls: type[T], *args: Any, **kwargs: Any) -> T:
+        module: Any = type.__call__(cls, *args, **kwargs)
         for name, parameter in module.named_parameters():
             parameter.label = name
-        return module
+        return module  # type: ignore[no-any-return]
 
 
 class Module(metaclass=_Naming):
@@ -73,16 +76,17 @@ class Module(metaclass=_Naming):
         if vars(cls).get("__slots__"):
             raise TypeError(f"{cls.__name__}: parameters are looked for among the attributes, leave __slots__ out")
 
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
+    def __call__(self: Forward[P, R], *args: P.args, **options: P.kwargs) -> R:
+        inputs: Any = args
         inputs = tuple([x[:] if type(x) is list else list(x) if hasattr(x, "__next__") else x for x in inputs])
-        result = self.forward(*inputs, **options)
+        result: Any = self.forward(*inputs, **options)
         call = self, (inputs, options)  # for drawings: what was made on the way from these to the result
         for y in (result,) if type(result) is Value else result if type(result) is list else values_in(result):
             if type(y) is Value and y.left is not None:
                 calls = y.rule.calls
                 if not calls or all(module is not self for module, _ in calls):
                     y.rule = y.rule.marked(y.rule.label, (*calls, call))
-        return result
+        return result  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -296,12 +300,12 @@ class Neuron(Module):
         self.weights = [Value(make(generator, inputs, width)) for _ in range(inputs)]
         self.bias = Value(0.0)
 
-    def forward(self, inputs: Any) -> Any:
+    def forward(self, inputs: Any) -> Value:
         inputs = _numbers(inputs, len(self.weights), self)
         total = self.bias
         for weight, x in zip(self.weights, inputs, strict=True):
             total = total + weight * x
-        return self.activation(total)
+        return self.activation(total)  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         return f"Neuron({self._text})"
@@ -330,10 +334,10 @@ class Layer(Module):
         self.neurons = [Neuron(inputs, activation, width=width, init=init, seed=generator) for _ in range(width)]
         self._text = f"{inputs}, {outputs}, {_shown(activation)}"
 
-    def forward(self, inputs: Any) -> Any:
+    def forward(self, inputs: Any) -> Outputs:
         numbers = _numbers(inputs, len(self.neurons[0].weights), self)
         outputs = [neuron(numbers) for neuron in self.neurons]
-        return outputs if len(outputs) > 1 else outputs[0]
+        return outputs if len(outputs) > 1 else outputs[0]  # type: ignore[return-value]
 
     def __repr__(self) -> str:
         return f"Layer({self._text})"
@@ -374,10 +378,10 @@ class MLP(Module):
         ]
         self._text = f"{inputs}, {list(widths)}, {_shown(activation)}, {_shown(output_activation)}"
 
-    def forward(self, inputs: Any) -> Any:
+    def forward(self, inputs: Any) -> Outputs:
         for layer in self.layers:
             inputs = layer(inputs)
-        return inputs
+        return inputs  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         return f"MLP({self._text})"

@@ -20,9 +20,7 @@ from .tape import parents, tape
 
 TYPE_CHECKING = False  # typing is for the type checker: importing it would double the time of `import micrograd_plus`
 if TYPE_CHECKING:
-    from typing import Any
-
-    from .machinery.signatures import Real
+    from .machinery.signatures import Any, Real
 
 
 def operate(rule: Rule, operands: tuple[Any, ...]) -> Value:

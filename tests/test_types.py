@@ -123,7 +123,7 @@ def test_mypy_knows_the_type(expression, messages):
     assert "error" not in said
     revealed = re.search(r'Revealed type is "(.*)"', said)
     assert revealed, messages[0]
-    assert re.sub(r"\w+\.", "", revealed[1]).removesuffix("?") == TYPES[expression].replace("...", "..."), said
+    assert re.sub(r"\w+\.", "", revealed[1]).removesuffix("?") == TYPES[expression], said
 
 
 def test_mypy_finds_nothing_wrong_in_what_is_right(messages):

@@ -4,7 +4,8 @@ Written by docs/make_types.py. It is read by type checkers alone: nothing of it 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, ParamSpec, Protocol, Self, TypeAlias, TypeVar, overload
+from typing import Any as Any
+from typing import Literal, ParamSpec, Protocol, Self, TypeAlias, TypeVar, overload
 
 from ..value import Value
 from .operators import Number

@@ -23,7 +23,7 @@ HOUSE += ["machinery.trees", "machinery.fast", "transforms", "series", "batch"]
 HOUSE += ["symbols", "printing", "matrices", "arrays", "instructions", "interpreter", "jit"]
 HOUSE += ["draw", "nn", "explore", "testing", "__main__"]
 ROOMS = {
-    "draw": ["files", "fit", "engines", "picture", "formulas", "modules", "diagram"],
+    "draw": ["files", "fit", "engines", "picture", "formulas", "modules", "diagram", "notebook"],
     "nn": ["losses", "modules", "optim", "training"],
     "testing": ["differences", "checks", "strategies"],
 }

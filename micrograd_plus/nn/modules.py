@@ -16,13 +16,14 @@ from collections.abc import Callable, Sequence
 from copy import copy, deepcopy
 from difflib import get_close_matches
 from inspect import Signature, signature
+from io import BytesIO
 from math import isfinite, nan, sqrt
 from reprlib import repr as short
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from warnings import warn
 
-from ..draw import values_in, write
+from ..draw import table, values_in, write
 from ..functions import is_real
 from ..machinery.digits import NOTHING
 from ..machinery.trees import tree_map
@@ -90,6 +91,12 @@ class Module(metaclass=_Naming):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+    def _repr_html_(self) -> str:
+        """A table of the layers with the numbers of their parameters: what a notebook shows."""
+        source = vars(self).get("_source", (self,))[0]  # of a network made by `bind`, which has no layers of its own
+        rows = [(name, repr(module), len(parameters)) for name, module, parameters in _layers(source)]
+        return table(["layer", "module", "parameters"], [*rows, ("", repr(self), len(self.parameters()))])
 
     # A network that keeps a result, as its last output, cannot be copied or saved with it: its history would be lost.
 
@@ -491,11 +498,29 @@ class GradientReport(list[LayerGradients]):
             lines.append(f"{name:{wide}}  {parameters:10}  {mean:11.2e}  {largest:14.2e}  {zeros:5.0%}  {ratio:17.2e}")
         return "\n".join(lines)
 
-    def plot(self) -> Any:
-        """The mean and the largest gradient of each layer on a logarithmic scale, as a figure of matplotlib's."""
-        from matplotlib.figure import Figure
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, n, f"{m:.2e}", f"{x:.2e}", f"{zeros:.0%}", f"{ratio:.2e}") for name, n, m, x, zeros, ratio in self
+        ]
+        return table(["layer", "parameters", "mean |grad|", "largest |grad|", "zeros", "|grad| / |weight|"], rows)
 
-        figure = Figure((1.5 + 0.7 * len(self), 3.6), layout="constrained")
+    def plot(self) -> Any:
+        """The mean and the largest gradient of each layer on a logarithmic scale, as a figure of matplotlib's.
+
+        It shows itself in a notebook. ImportError if matplotlib is missing.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ModuleNotFoundError as error:
+            raise ImportError("plot: pip install micrograd-plus[examples], or matplotlib alone") from error
+
+        class Picture(Figure):
+            def _repr_png_(self) -> bytes:
+                """What a notebook shows, also without the line `%matplotlib inline`."""
+                self.savefig(file := BytesIO(), format="png")
+                return file.getvalue()
+
+        figure = Picture((1.5 + 0.7 * len(self), 3.6), layout="constrained")
         axes = figure.subplots()
         names = [row.name or "model" for row in self]
         axes.plot(names, [row.largest for row in self], "o-", color="#e69f00", label="largest")
@@ -521,21 +546,32 @@ def gradient_report(model: Module) -> GradientReport:
     """
     if not isinstance(model, Module):
         raise TypeError(f"gradient_report: expected a Module, got {model!r}")
-    layers: dict[Value, str] = {}
-    for name, module in model.named_modules():
-        if module is model or not isinstance(module, Neuron):
-            layers |= dict.fromkeys(module.parameters(), name)  # a smaller module comes later, and takes its own
-    if not all(isinstance(parameter, Value) for parameter in layers):
+    if not all(isinstance(parameter, Value) for parameter in model.parameters()):
         raise ValueError(f"gradient_report: {model!r} was bound to numbers that have no gradients")
     report = GradientReport()
-    for layer in dict.fromkeys(layers.values()):
-        parameters = [parameter for parameter, name in layers.items() if name == layer]
+    for layer, _, parameters in _layers(model):
         grads, sizes = [[abs(x) for x in xs] for xs in ([p.grad for p in parameters], [p.data for p in parameters])]
         ratio = sum(grads) / sum(sizes) if sum(sizes) else nan
         largest = max(grads) if sum(grads) == sum(grads) else nan
         row = len(grads), sum(grads) / len(grads), largest, grads.count(0.0) / len(grads), ratio
         report.append(LayerGradients(layer, *row))
     return report
+
+
+def _layers(model: Module) -> list[tuple[str, Module, list[Any]]]:
+    """The modules that are no neurons, with their names and those of their parameters that are in no smaller one."""
+    modules = [
+        (name, module) for name, module in model.named_modules() if module is model or type(module) is not Neuron
+    ]
+    owners: dict[int, int] = {}
+    for i, (_, module) in enumerate(modules):
+        owners |= dict.fromkeys(map(id, module.parameters()), i)  # a smaller module comes later, and takes its own
+    parameters = {id(p): p for p in model.parameters()}
+    return [
+        (name, module, mine)
+        for i, (name, module) in enumerate(modules)
+        if (mine := [p for key, p in parameters.items() if owners[key] == i])
+    ]
 
 
 # What a module needs --------------------------------------------------------------------------------------------------

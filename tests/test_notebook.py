@@ -1,8 +1,10 @@
 """What a notebook shows; and the tour, which is run anew and shows today what it showed when it was saved."""
 
 import re
+import sys
 import warnings
 from base64 import b64decode
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -109,3 +111,67 @@ def test_a_report_shows_a_table_and_its_plot_a_picture_by_itself():
     assert [row[0] for row in rows] == ["layer", "layers.0", "layers.1"]
     assert float(rows[1][2]) == pytest.approx(report[0].mean, rel=0.01)
     assert report.plot()._repr_png_().startswith(b"\x89PNG")
+
+
+# The tour ------------------------------------------------------------------------------------------------------------
+
+NUMBER = re.compile(r"-?\d+\.?\d*(?:e[+-]?\d+)?")
+
+
+@pytest.fixture(scope="module")
+def tour():
+    """The code cells of the tour, as saved and as run anew."""
+    nbformat = pytest.importorskip("nbformat", reason="pip install nbformat nbclient ipykernel")
+    sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
+    import make_tour
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what the machinery of notebooks warns of is not ours
+        saved, anew = nbformat.read(make_tour.TOUR, as_version=4), make_tour.executed()
+    pairs = zip(saved.cells, anew.cells, strict=True)
+    return [(cell, again) for cell, again in pairs if cell.cell_type == "code"]
+
+
+def shown(cell):
+    """What a cell shows, by kind: its texts, and of its pictures that they are some."""
+    found = {}
+    for output in cell.outputs:
+        data = {output.name: output.text} if output.output_type == "stream" else output.data
+        for kind, text in data.items():
+            if kind.startswith("image/"):
+                assert text.lstrip().startswith(("<?xml", "iVBOR")), "this is no picture"
+                text = "a picture"
+            found[kind] = found.get(kind, "") + re.sub(r'src="[^"]*"|0x\w+', "", text)
+    return found
+
+
+def test_the_tour_shows_today_what_it_showed_when_it_was_saved(tour):
+    for saved, anew in tour:
+        if "live" in saved.metadata.get("tags", []):
+            continue
+        before, now = shown(saved), shown(anew)
+        texts = [{kind: NUMBER.sub("#", text) for kind, text in x.items()} for x in (before, now)]
+        assert texts[0] == texts[1], f"{saved.source}\nrun python docs/make_tour.py"
+        for kind, text in before.items():
+            numbers = [[float(x) for x in NUMBER.findall(t)] for t in (text, now[kind])]
+            assert numbers[0] == pytest.approx(numbers[1], rel=1e-6, abs=1e-12), saved.source
+
+
+def test_the_tour_shows_its_plots_and_drawings_in_place(tour):
+    kinds = [kind for _, anew in tour for kind in shown(anew)]
+    assert kinds.count("image/png") == 2
+    assert kinds.count("image/svg+xml") == 1
+    assert "stderr" not in kinds
+
+
+def test_the_network_of_the_tour_learns(tour):
+    (text,) = [shown(anew)["stdout"] for _, anew in tour if "should be" in shown(anew).get("stdout", "")]
+    pairs = [[float(x) for x in NUMBER.findall(line)[2:]] for line in text.splitlines()]
+    assert len(pairs) == 4
+    for target, answer in pairs:
+        assert abs(target - answer) < 0.25
+
+
+def test_the_tour_has_a_live_page_where_the_library_has(tour):
+    (cell,) = [anew for _, anew in tour if "live" in anew.metadata.get("tags", [])]
+    assert ("text/html" in shown(cell)) == hasattr(mg, "explore")

@@ -76,7 +76,7 @@ def _picture(value: Value) -> str:
     except Exception:  # who asked for a number shall see it, whatever there is to say about drawing: draw_dot says it
         return ""
     source = f"data:image/svg+xml;base64,{b64encode(picture).decode()}"
-    return f'<img alt="the graph that led to it" style="background: white" src="{source}">'
+    return f'<img alt="the graph that led to it" style="background: white; max-width: 100%" src="{source}">'
 
 
 # A notebook looks for this method. It is hung here, for value.py is a chapter to be read, and knows of no drawing.

@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -27,6 +28,13 @@ def test_code_blocks_run(page, monkeypatch, tmp_path):
         else:
             exec(compile("\n" * line + block[1], str(page), "exec"), names)
     assert runner.summarize(verbose=False).failed == 0
+
+
+def test_the_operation_that_contributing_adds_is_all_that_it_takes():
+    (block,) = BLOCK.findall((ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    program = f"{block}\nimport micrograd_plus as mg; print(mg.derivative(cubed, n=3)(2.0))"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert run.stdout == "6.0\n"
 
 
 def test_the_table_of_operations_is_what_the_rules_say_today():

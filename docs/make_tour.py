@@ -3,6 +3,7 @@
 python docs/make_tour.py
 """
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -19,6 +20,9 @@ def executed() -> nbformat.NotebookNode:
         NotebookClient(notebook, timeout=120, resources={"metadata": {"path": folder}}, record_timing=False).execute()
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
+        for output in cell.get("outputs", []):
+            if "text/plain" in output.get("data", {}):  # no address, which is another one each time
+                output.data["text/plain"] = re.sub(r" at 0x\w+", "", output.data["text/plain"])
     notebook.metadata.language_info = {"name": "python"}  # not the version of this machine
     return notebook
 

@@ -25,7 +25,6 @@ def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     >>> table(["a"], [["<"]])
     '<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>&lt;</td></tr></tbody></table>'
     """
-
     from html import escape
 
     def line(tag: str, cells: Iterable[object]) -> str:

@@ -499,6 +499,7 @@ class GradientReport(list[LayerGradients]):
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
+        """The same table, as a notebook shows it."""
         rows = [
             (name, n, f"{m:.2e}", f"{x:.2e}", f"{zeros:.0%}", f"{ratio:.2e}") for name, n, m, x, zeros, ratio in self
         ]
@@ -561,7 +562,7 @@ def gradient_report(model: Module) -> GradientReport:
 def _layers(model: Module) -> list[tuple[str, Module, list[Any]]]:
     """The modules that are no neurons, with their names and those of their parameters that are in no smaller one."""
     modules = [
-        (name, module) for name, module in model.named_modules() if module is model or type(module) is not Neuron
+        (name, module) for name, module in model.named_modules() if module is model or not isinstance(module, Neuron)
     ]
     owners: dict[int, int] = {}
     for i, (_, module) in enumerate(modules):

@@ -191,6 +191,34 @@ def speed() -> bytes:
     return plot(draw, (8.0, 5.4), "speed")
 
 
+# Of series.md
+
+
+def series_cost() -> bytes:
+    """The table of times on that page."""
+    page = (Path(__file__).parent / "series.md").read_text(encoding="utf-8")
+    table = page.partition("| n | series |")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in table.splitlines()[2:]]
+    ways = [
+        ("series", "#0072b2", "-"),
+        ("by hand", "#555555", ":"),
+        ("nested", "#d55e00", "-"),
+        ("JAX's jet", "#009e73", "--"),
+    ]
+
+    def draw(axes: Any) -> None:
+        for column, (name, colour, line) in enumerate(ways, start=1):
+            points = [(int(row[0]), float(row[column])) for row in rows if row[column] != "–"]
+            xs, ys = zip(*points, strict=True)
+            axes.plot(xs, ys, color=colour, linestyle=line, marker="o", markersize=4, linewidth=2)
+            axes.text(xs[-1] * 1.06, ys[-1], name, color=colour, va="center")
+        axes.set(xscale="log", yscale="log", xlim=(0.95, 75.0), xticks=[1, 2, 3, 5, 7, 12, 20, 40])
+        axes.set(xticklabels=["1", "2", "3", "5", "7", "12", "20", "40"], xlabel="order", ylabel="milliseconds")
+        axes.minorticks_off()
+
+    return plot(draw, (7.0, 4.4), "series-cost")
+
+
 def plot(draw: Callable[[Any], None], size: tuple[float, float], name: str) -> bytes:
     """What `draw` makes of empty axes, as an SVG file, which is the same every time."""
     from matplotlib import rc_context
@@ -217,6 +245,7 @@ PICTURES: dict[str, Callable[[], Any]] = {
 }
 
 PLOTS: dict[str, Callable[[], bytes]] = {"gradient-cost": gradient_cost, "step-size": step_size, "speed": speed}
+PLOTS["series-cost"] = series_cost
 
 
 def main(folder: Path = IMAGES) -> None:

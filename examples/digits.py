@@ -34,7 +34,7 @@ def main(epochs=EPOCHS, seed=SEED, picture=PICTURE):
     print(f"{model!r}: {len(model.parameters())} parameters")
 
     before = plain(model)
-    losses = fit(model, data, cross_entropy, optimizer, epochs, BATCH, seed)
+    losses = fit(model, data, cross_entropy, optimizer, epochs, BATCH, seed, backend="llvm")
     network = plain(model)
 
     print(f"epoch    loss   right of the {len(data)} digits   right of {len(held_out)} held out")

@@ -34,7 +34,8 @@ def main(epochs=EPOCHS, seed=SEED, picture=PICTURE):
     early = max(1, epochs // 6)
     for end in (early, epochs):  # with a stop, to see what it knows by then
         if len(losses) < end:
-            losses += fit(model, data, binary_cross_entropy, optimizer, end - len(losses), BATCH, generator)
+            rest = end - len(losses)
+            losses += fit(model, data, binary_cross_entropy, optimizer, rest, BATCH, generator, backend="llvm")
             networks[len(losses)] = plain(model)
         if len(losses) < end:
             break  # by Ctrl-C

@@ -4,8 +4,8 @@ It reads a name letter by letter, and at each says what may come next. What larg
 as small as it can be: rows of 16 numbers for letters and for places, attention by 4 heads, an MLP, all in plain Python
 over Values. `jit` makes a program of the loss and its gradient. The 1500 names are given names from many languages, in
 names.txt. How the loss fell, where the heads look, and what is expected after each letter of one name is drawn:
-names.svg in the current directory. It takes the extra `examples`: .venv/bin/pip install -e ".[examples]"; with the
-extra `fast`, too, `--backend numba` takes less time.
+names.svg in the current directory. It takes the extra `examples`: .venv/bin/pip install -e ".[examples]". With
+`--backend python` the programs are lines of Python, and take longer.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from matplotlib import rc_context  # .venv/bin/pip install -e ".[examples]"
 from matplotlib.figure import Figure
 from numpy import array
 
-from micrograd_plus import Value, jit, softmax, sqrt, value_and_grad, where
+from micrograd_plus import Value, jit, softmax, sqrt, value_and_grad, vmap, where
 from micrograd_plus.nn import MLP, Adam, Layer, Module, cross_entropy
 
 NAMES = Path(__file__).with_name("names.txt").read_text(encoding="utf-8").split()
@@ -27,7 +27,7 @@ LETTERS = ".abcdefghijklmnopqrstuvwxyz"  # the point stands before a name, and b
 CONTEXT, WIDTH, HEADS, HIDDEN = 8, 16, 4, 64
 STEPS, BATCH, RATE, SEED, HELD_OUT = 800, 16, 0.01, 0, 150
 TEMPERATURES, MADE, LONGEST = (0.5, 0.75, 1.0), 16, 12
-BACKENDS = "python", "numba"
+BACKENDS = "llvm", "python"
 PICTURE, SHOWN = "names.svg", "natalia"
 
 
@@ -151,19 +151,10 @@ def loss_of(model):
 def gradients(parameters, learn, batch):
     """The loss per letter of a batch of windows; its gradients are then in the parameters."""
     numbers, asked = data_of(parameters), sum(sum(counts) for _, _, counts in batch)
-    if learn.backend == "python":
-        results = [learn(numbers, *window) for window in batch]
-    else:
-        results = [learn(numbers, *as_one(batch))]
-    slopes = zip(*[gradient for _, gradient in results], strict=True)
-    for parameter, parts in zip(parameters, slopes, strict=True):
-        parameter.grad = float(sum(parts)) / asked
-    return float(sum(loss for loss, _ in results)) / asked
-
-
-def as_one(batch):
-    """A batch of windows as one, with an array in the place of each number."""
-    return [[array(numbers, dtype=float) for numbers in zip(*part, strict=True)] for part in zip(*batch, strict=True)]
+    loss, slopes = learn(numbers, *[array(part) for part in zip(*batch, strict=True)])
+    for parameter, slope in zip(parameters, slopes, strict=True):
+        parameter.grad = slope / asked
+    return loss / asked
 
 
 def data_of(parameters):
@@ -203,9 +194,7 @@ def train(parameters, learn, answer, data, held_out, steps, generator):
 # What comes of it -----------------------------------------------------------------------------------------------------
 
 
-def main(
-    steps=STEPS, backend="python", seed=SEED, picture=PICTURE, names=NAMES, held_out=HELD_OUT, shown=SHOWN, **sizes
-):
+def main(steps=STEPS, backend="llvm", seed=SEED, picture=PICTURE, names=NAMES, held_out=HELD_OUT, shown=SHOWN, **sizes):
     generator = Random(seed)
     model = Transformer(generator, **sizes)
     parameters = model.parameters()
@@ -215,7 +204,7 @@ def main(
     ]
     print(f"{len(parameters)} parameters, {len(names) - held_out} names to learn from, {held_out} held out")
 
-    learn = jit(value_and_grad(loss_of(model)), backend, reduce="sum")
+    learn = jit(vmap(value_and_grad(loss_of(model)), in_axes=(None, 0, 0, 0), reduce="sum"), backend)
     answer = jit(lambda numbers, letters: model.bind(numbers)(letters))
     start = perf_counter()
     gradients(parameters, learn, data[:BATCH])
@@ -310,6 +299,6 @@ def whole_number(text):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
     parser.add_argument("--steps", type=whole_number, default=STEPS, help=f"how long it learns; {STEPS} if not given")
-    parser.add_argument("--backend", choices=BACKENDS, default="python", help="what the programs are run by")
+    parser.add_argument("--backend", choices=BACKENDS, default="llvm", help="what the programs are run by")
     options = parser.parse_args()
     main(options.steps, options.backend)

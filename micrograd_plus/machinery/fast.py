@@ -15,8 +15,8 @@ from ..rules import RULES
 from ..tape import parents
 from ..value import INPUT, Dual, Value
 from . import digits
-from .digits import NOTHING, constant, plus, times
-from .operators import Number, is_operand, sound
+from .digits import NOTHING, plus, times
+from .operators import Number, arrived, constant, is_operand, sound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,13 +114,17 @@ class Word(Number):
 
 def texts(rule: Rule, inline: bool) -> tuple[str, str]:
     """The operator of a rule, and the one that Python asks when the left operand has none, as programs."""
-    lines = ["data, d_left, d_right = rule.partials(a, b)"]
+    lines = ["data, d_left, d_right = rule.partials(a, b)", "(d_left is None or d_right is None) and refuse()"]
     parts = ["data", "d_left", "d_right"]
     if inline:
         lines.clear()
         parts = [str(part) for part in rule.partials(Word("a", lines), Word("b", lines))]
     names = {"lines": "; ".join(lines), "data": parts[0], "d_left": parts[1], "d_right": parts[2]}
     right = BETWEEN.format(**names) + BESIDE.format(**names, **RIGHT, partial=parts[1])
+    if rule.name == "pow":  # Python's pow(x, y, modulus)
+        right = right.replace(
+            "(x, y):", "(x, y, *modulus):\n    if modulus:\n        return refused(x, y, *modulus)", 1
+        )
     return right, "\ndef flat(y, x):\n    kind = type(y)" + BESIDE.format(**names, **LEFT, partial=parts[2])
 
 
@@ -135,10 +139,17 @@ def operators(rule: Rule, codes: Any) -> list[Operation]:
             | {"INPUT": INPUT, "NOTHING": NOTHING, "Dual": Dual, "new": object.__new__}
         )
         names |= {"plain": plain, "plus": plus, "real": real, "rule": rule, "times": times}
+        names |= {"refuse": refuse, "refused": Number.__pow__}
+        names["__name__"] = __name__  # a warning looks past the frames of this package
         exec(code, names)
         names["flat"].__name__ = rule.name
         found.append(names["flat"])
     return found
+
+
+def refuse() -> None:
+    """A rule gave no partial: the readable code says what it should."""
+    raise TypeError
 
 
 def readable_operator(rule: Rule, reflected: bool) -> Operation:
@@ -161,6 +172,8 @@ def of_one(rule: Rule) -> Callable[[Any], Any]:
         kind = type(x)
         try:
             data, slope = rule.partials(x.data)
+            if slope is None:
+                return READABLE(x, rule.name, (x,))
         except (TypeError, ValueError, ArithmeticError):
             return READABLE(x, rule.name, (x,))
         node = object.__new__(kind)
@@ -246,7 +259,7 @@ def sweep(roots: list[tuple[Value, Any]]) -> None:
             else:
                 order.append(node)
     for root, grad in roots:
-        root.grad = plus(root.grad, grad)
+        root.grad = plus(root.grad, grad) if root.left is not None or sound(root) else NOTHING
     order.reverse()
     for node in order:
         grad = node.grad
@@ -287,7 +300,7 @@ def pull_zero(node: Value, x: Value, partial: float) -> None:
 
 def pull_one(node: Value, x: Value, partial: Any) -> None:
     """The share of one operand."""
-    x.grad = plus(x.grad, times(node.grad, partial, (node.rule, x)))
+    x.grad = plus(x.grad, arrived(times(node.grad, partial, (node.rule, x)), x))
 
 
 READABLE, _times = Value.operate, digits._times

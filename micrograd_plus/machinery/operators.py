@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import operator
+import _operator as operator  # its functions alone: the module would take longer to import
 from itertools import compress
+from math import copysign
 
 from ..functions import deepest, is_real
-from ..rules import FUNCTIONS, RULES
+from ..rules import FUNCTIONS, NOTHING, RULES
+from .digits import bottom
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ class Number(Operators):
     __slots__ = ()
 
     level: int
+    data: Any
+    transient = False  # whether it stands for its `data` when the transform that it belongs to is over
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
         """The operation of that name on these operands, of which `self` is the deepest."""
@@ -63,8 +67,8 @@ class Number(Operators):
     __int__ = __complex__ = __float__
 
     def bottom(self) -> Any:
-        """The number inside, if there is one; else itself."""
-        return self
+        """The number inside, where `data` may hold another number of this kind; itself, if it has none."""
+        return bottom(self.data) if self.transient else self
 
     __round__ = _refused("round(v)", "mg.floor(v + 0.5)")
     __trunc__ = _refused("math.trunc(v)", "mg.floor(v) where v > 0")
@@ -115,7 +119,7 @@ def is_operand(x: Any, rule: Rule, operands: tuple[Any, Any]) -> bool:
 
 def _comparison(holds: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def method(x: Any, y: Any) -> Any:
-        return NotImplemented if getattr(y, "level", 0) > x.level else x.compare(holds, y)  # then y is asked
+        return NotImplemented if getattr(y, "level", x.level) > x.level else x.compare(holds, y)  # then y is asked
 
     return method
 
@@ -137,6 +141,14 @@ for _holds in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, 
     setattr(Number, f"__{_holds.__name__}__", _comparison(_holds))
 
 
+def arrived(share: Any, node: Any) -> Any:
+    """A share of the gradient as it adds up in a Value; in an input, summed over a batch that was made after it."""
+    batch = bottom(share)
+    if node.left is None and hasattr(type(batch), "total") and batch.opened > node.level:
+        return batch.total(share)
+    return share
+
+
 def checked(rule: Rule, parts: Any, ours: list[bool]) -> Any:
     """What a rule returned, if that is a value and a partial for each operand, where `ours` says that one is needed.
 
@@ -151,11 +163,24 @@ def checked(rule: Rule, parts: Any, ours: list[bool]) -> Any:
 
 def sound(leaf: Any) -> bool:
     """True; TypeError if the data of `leaf`, a Value that was not computed, is no float: `p.data = p - lr * p.grad`."""
-    if not isinstance(leaf.data, float | int) and not leaf.level and not hasattr(leaf.data, "trace"):
-        name, kind = leaf.label or "p", type(leaf.data).__name__
-        hint = "p.data - lr * p.grad" if isinstance(leaf.data, Number) else "float(...)"
-        raise TypeError(f"{name}.data is {leaf.data!r}, a {kind} and no float: write p.data = {hint}")
-    return True
+    data, name = leaf.data, leaf.label or "p"
+    if isinstance(data, float | int) or leaf.level or (hasattr(data, "operate") and not isinstance(data, type(leaf))):
+        return True  # a number of another kind is what a program is recorded with
+    hint = f"{name}.data - lr * {name}.grad" if hasattr(data, "operate") else "float(...)"
+    raise TypeError(f"{name}.data is {data!r} ({type(data).__name__}), and no float: write {name}.data = {hint}")
+
+
+def constant(x: Any) -> Any:
+    """A constant operand as a rule gets it: a 0 is NOTHING, since as a slope it cuts on purpose, as a mask does.
+
+    >>> constant(0.0) is NOTHING, constant(2.0)
+    (True, 2.0)
+    """
+    if type(x) is float:
+        return NOTHING if x == 0.0 and copysign(1.0, x) > 0.0 else x
+    if getattr(x, "left", x) is None:
+        sound(x)  # a Value of an outer level
+    return x
 
 
 def explained(error: Exception, rule: Rule, operands: list[tuple[str, Any]]) -> Exception:

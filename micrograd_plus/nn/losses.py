@@ -147,3 +147,8 @@ def _plain(x: Any) -> Any:
     if hasattr(x, "tolist"):
         return x.tolist()
     return list(x) if isinstance(x, tuple) or hasattr(x, "__next__") else x
+
+
+_losses: tuple[Any, ...] = (mse, mae, huber, hinge, binary_cross_entropy, cross_entropy)
+for _loss in _losses:
+    _loss.mean_of_pairs = True  # what `fit` asks before it compiles

@@ -25,7 +25,7 @@ from warnings import warn
 
 from ..draw import table, values_in, write
 from ..functions import is_real
-from ..machinery.digits import NOTHING
+from ..machinery.digits import NOTHING, refuse_unordered
 from ..machinery.trees import tree_map
 from ..rules import FUNCTIONS, RULES
 from ..value import Value
@@ -653,6 +653,8 @@ def _check_names(module: Module, names: list[str], state: Any) -> None:
 
 def _numbers(inputs: Any, n: int, module: Module) -> list[Any]:
     """The inputs as a list of n numbers; one number stands for a list of one."""
+    if type(inputs) is not list:
+        refuse_unordered(inputs, type(module).__name__)
     if hasattr(inputs, "tolist"):
         inputs = inputs.tolist()  # Python's floats are faster than NumPy's
     numbers = inputs if type(inputs) is list else list(inputs) if hasattr(inputs, "__iter__") else [inputs]

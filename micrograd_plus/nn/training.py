@@ -5,17 +5,21 @@ from __future__ import annotations
 import random
 import reprlib
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import deepcopy
 from math import inf, isfinite
 from threading import current_thread, main_thread
 from typing import Any
 
+from ..batch import vmap
+from ..functions import real
 from ..jit import BACKENDS, jit
-from ..machinery.trees import tree_map
+from ..machinery.running import running
 from ..tape import tape
 from ..transforms import value_and_grad
-from ..value import Value
+from ..value import Value, bottom
 from .modules import Module, _generator, _positive
 from .optim import Optimizer, _name
 
@@ -31,8 +35,9 @@ def fit(
     batch_size: int | None = None,
     seed: int | random.Random | None = None,
     *,
-    compile: bool | str = True,
+    backend: str | None = None,
     progress: bool = True,
+    **others: Any,
 ) -> list[float]:
     """Train: for each batch of the data, predictions, loss, gradients, and a step of the optimizer.
 
@@ -42,13 +47,12 @@ def fit(
     `random`; or as one batch, in the given order. With `progress` there is a bar, if tqdm is installed. The result is
     the mean loss of each epoch.
 
-    With `compile`, loss and gradients of a pair are a program, made once by `jit` for each structure of the inputs, and
-    a batch is the mean over its pairs: True where it pays (from COMPILED pairs on) and can be done, else the model runs
-    as it is; False never; the name of a backend of `jit` always, with its error if it can't be done. It can't be done
-    if the model or the loss depend on the numbers otherwise than by `where`, or on more than parameters, input and
-    target (random numbers, the other pairs of the batch, what it has kept from earlier calls), or if parameters of the
-    optimizer are not the model's. Both ways are compared on some pairs at first, and in a few steps later: ValueError
-    if they come to differ by 1e-9.
+    It trains as a loop would that one writes oneself. With a `backend` of `jit`, "python", "llvm" or "jax", the loss of
+    one pair and its gradients are a program, made once for each structure of the pairs, and a batch is the mean over
+    its pairs: for a model that depends on its parameters and its input alone, and keeps nothing. A copy of it is
+    recorded: TypeError, with the attribute, if it kept a number of that. The loss must be a mean over pairs, as those
+    of this library are; one of your own says so by `loss.mean_of_pairs = True`, TypeError if it does not. The first
+    batch is computed both ways: ValueError if loss or gradients differ by 1e-9.
 
     Ctrl-C ends the training after the step that is running, the result then has the losses so far; a second Ctrl-C
     interrupts at once. FloatingPointError if a loss is nan or infinite, ValueError or ArithmeticError as the model and
@@ -61,17 +65,21 @@ def fit(
     >>> len(history), [round(p.data, 6) for p in line.parameters()]
     (100, [2.0, 1.0])
     """
+    if others:
+        hint = '; a program trains if backend is given: backend="python", "llvm" or "jax"' * ("compile" in others)
+        raise TypeError(f"fit: there is no argument {', '.join(others)}{hint}")
+    if backend is not None and backend not in BACKENDS:
+        raise ValueError(f"fit: backend must be None or one of {', '.join(BACKENDS)}; got {backend!r}")
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"fit: expected an optimizer, as SGD(model.parameters(), lr=0.1), got {optimizer!r}")
     if not callable(model) or not callable(loss):
         raise TypeError(f"fit: expected a model and a loss that can be called, got {model!r} and {loss!r}")
     pairs, epochs, generator = _pairs(data), _positive(epochs, "epochs"), _generator(seed)
     size = len(pairs) if batch_size is None else _positive(batch_size, "batch_size")
-    backend = _backend(compile, epochs * len(pairs))
     steps = epochs * -(-len(pairs) // size)
     start, history = optimizer.steps, []
     gradients = _eager(model, loss, optimizer)
-    with _interrupts() as interrupts, _bar(steps if progress else 0) as bar:
+    with _interrupts() as interrupts, _bar(steps if progress else 0, backend) as bar:
         for epoch in range(epochs):
             order = generator.sample(pairs, len(pairs)) if size < len(pairs) else pairs
             mean, seen = 0.0, 0
@@ -79,7 +87,7 @@ def fit(
             for i in range(0, len(order), size):
                 batch, first = order[i : i + size], optimizer.steps == start
                 if first and backend:
-                    gradients = _compiled(model, loss, optimizer, (batch, pairs), backend, gradients, compile is True)
+                    gradients = _compiled(model, loss, optimizer, batch, backend)
                 number = _backward(gradients, batch, optimizer, epoch, first)
                 optimizer.step()
                 seen += len(batch)
@@ -136,132 +144,109 @@ def _eager(model: Any, loss: Any, optimizer: Optimizer) -> Gradients:
 
 # Compiled -------------------------------------------------------------------------------------------------------------
 
-COMPILED = 100  # pairs of input and target, all epochs together, from which on it pays
 
-
-def _backend(compile: Any, pairs: int) -> str:
-    """The backend for the argument `compile` of `fit`; the empty string for none."""
-    if isinstance(compile, bool):
-        return "python" if compile and pairs >= COMPILED else ""
-    if compile not in BACKENDS:
-        raise ValueError(f"fit: compile must be True, False, or one of {', '.join(BACKENDS)}; got {compile!r}")
-    return str(compile)
-
-
-def _compiled(
-    model: Any, loss: Any, optimizer: Optimizer, data: tuple[Any, Any], backend: str, eager: Gradients, optional: bool
-) -> Gradients:
-    """As `eager`, but by a program; `eager` itself if that is not possible and `optional`. `data`: a batch, and all."""
-    steps, state = 0, random.getstate()
-    try:
-        compiled = _mean_of_pairs(model, loss, optimizer, backend)
-        batch, pairs = data
-        _compare(compiled, eager, optimizer, batch[:256])  # a loss may look at more than single pairs
-        for shift in (0.0, 0.01):  # or at parameters on its own, which may not show at zero
-            _compare(compiled, eager, optimizer, pairs[:: -(-len(pairs) // 8)], shift)
-        if random.getstate() != state:
-            raise ValueError("fit: the model or the loss draws random numbers, which a program does not")
-    except Exception:  # whatever a model says to symbols; what is wrong with it otherwise, it says when it is run
-        if not optional:
-            raise
-        return eager
-    finally:
-        random.setstate(state)  # what is tried out here is to leave no trace
-
-    def checked(batch: list[Any]) -> tuple[float, Callable[[], None]]:
-        nonlocal steps
-        if steps.bit_count() == 1 and steps.bit_length() % 2:  # 1, 4, 16, 64, ...: a model may change by other things
-            _compare(compiled, eager, optimizer, batch[:8])
-        steps += 1
-        number, backward = compiled(batch)
-        return (number, backward) if isfinite(number) else eager(batch)  # which tells more of what is wrong
-
-    return checked
-
-
-def _compare(
-    compiled: Gradients, eager: Gradients, optimizer: Optimizer, sample: list[Any], shift: float = 0.0
-) -> None:
-    """ValueError if the two differ, on this sample, and with parameters that are shifted a little."""
-    parameters = optimizer.parameters
-    before = [(p.data, p.grad) for p in parameters]
-
-    def outcome(gradients: Gradients, batch: list[Any]) -> list[float]:
-        number, backward = gradients(batch)
-        optimizer.zero_grad()
-        backward()
-        return [number, *[p.grad for p in parameters]]
-
-    try:
-        for i, p in enumerate(parameters):
-            p.data += shift * (1.0 + i % 3)
-        try:
-            expected = outcome(eager, sample)
-        except (ValueError, ArithmeticError):
-            if shift:
-                return  # there is a value here, but not beside
-            raise
-        found = outcome(compiled, sample)
-        parts = [outcome(compiled, [pair]) for pair in sample]
-    finally:
-        for p, (data, grad) in zip(parameters, before, strict=True):
-            p.data, p.grad = data, grad
-    tolerance = 1e-9 * max(1.0, *[abs(x) for numbers in (expected, *parts) for x in numbers])
-    if all(map(isfinite, expected)) and not all(map(lambda a, b: abs(a - b) <= tolerance, found, expected)):
-        raise ValueError(
-            f"fit: compiled, a loss is {found[0]!r}, and eager {expected[0]!r}, or gradients differ: model and loss "
-            "depend on something else than the parameters and the single pair; compile=False trains them as they are"
-        )
-
-
-def _mean_of_pairs(model: Any, loss: Any, optimizer: Optimizer, backend: str) -> Gradients:
+def _compiled(model: Any, loss: Any, optimizer: Optimizer, batch: list[Any], backend: str) -> Gradients:
+    """As `_eager`, but by a program, which was compared with the model on this batch."""
     if not isinstance(model, Module) or not {*optimizer.parameters} <= {*model.parameters()}:
         raise ValueError("fit: to compile, the model must be a Module, and the optimizer's parameters must be its own")
+    if not getattr(getattr(loss, "func", loss), "mean_of_pairs", False):
+        name = getattr(loss, "__name__", repr(loss))
+        raise TypeError(
+            f"fit: a program is made for one pair, and {name} may be more than the mean over pairs; if it is no more, "
+            "say so by loss.mean_of_pairs = True, else train without a backend"
+        )
+    parameters, state = model.parameters(), random.getstate()
     places = {parameter: i for i, parameter in enumerate(optimizer.parameters)}
+    copied = deepcopy(model)  # what it keeps, draws or counts while it is tried out leaves no trace
+
+    def bound(numbers: list[Any]) -> Any:
+        return copied.bind([numbers[places[p]] if p in places else p.data for p in parameters])
 
     def of_pair(numbers: list[Any], x: Any, target: Any) -> Any:
-        bound = model.bind([numbers[places[p]] if p in places else p.data for p in model.parameters()])
-        return loss([bound(x)], [target])
+        network = bound(numbers)
+        result = loss([network(x)], [target])
+        if running.recording and (kept := _kept(network, {*map(id, numbers)}, type(model).__name__, set())):
+            raise TypeError(f"fit: {kept} keeps a number that the model computes, which a program does not; no backend")
+        return result
 
-    program = jit(value_and_grad(of_pair), backend, reduce="stack" if backend == "python" else "mean")
+    def of_batch(numbers: list[Any]) -> Any:
+        network = bound(numbers)
+        return loss([network(x) for x, _ in batch], [target for _, target in batch])
+
+    of_pairs = jit(vmap(value_and_grad(of_pair), in_axes=(None, 0, 0), reduce="mean"), backend)
+    of_one = jit(value_and_grad(of_pair), backend)
+
+    def program(batch: list[Any]) -> tuple[float, list[float]]:
+        numbers = [parameter.data for parameter in optimizer.parameters]
+        try:
+            columns = _columns(batch) if backend != "python" else None
+        except ValueError:  # of several structures
+            columns = None
+        if columns is None:  # one by one
+            results = [of_one(numbers, x, target) for x, target in batch]
+            gradients = zip(*[gradient for _, gradient in results], strict=True)
+            return _mean([value for value, _ in results]), list(map(_mean, gradients))
+        value, gradient = of_pairs(numbers, *columns)
+        return value, gradient
+
+    expected = value_and_grad(of_batch)([parameter.data for parameter in optimizer.parameters])
+    found = program(batch)
+    if random.getstate() != state:
+        random.setstate(state)
+        raise ValueError("fit: the model or the loss draws random numbers, which a program does not; no backend")
+    largest = max(1.0, *map(abs, [expected[0], *expected[1]]))
+    for a, b in zip([found[0], *found[1]], [expected[0], *expected[1]], strict=True):
+        if isfinite(b) and not abs(a - b) <= 1e-9 * largest:
+            raise ValueError(
+                f"fit: compiled, the loss of the first batch is {found[0]!r}, and {expected[0]!r} if it is not, or "
+                "gradients differ: model or loss depend on something else than parameters and pairs; no backend"
+            )
 
     def gradients(batch: list[Any]) -> tuple[float, Callable[[], None]]:
-        numbers = [parameter.data for parameter in optimizer.parameters]
-        value, sums = 0.0, [0.0] * len(numbers)
-        for x, target, n in [(x, target, 1) for x, target in batch] if backend == "python" else _columns(batch):
-            target = float(target) if type(target) is bool else target  # a flag would be run as it is
-            part, gradient = program(numbers, x, target)
-            value += float(part) * n
-            sums = [total + float(g) * n for total, g in zip(sums, gradient, strict=True)]
+        value, gradient = program(batch)
 
         def backward() -> None:
-            for parameter, total in zip(optimizer.parameters, sums, strict=True):
-                parameter.grad = total / len(batch)
+            for parameter, slope in zip(optimizer.parameters, gradient, strict=True):
+                parameter.grad = slope
 
-        return value / len(batch), backward
+        return value, backward
 
     return gradients
 
 
-def _columns(batch: list[Any]) -> list[tuple[Any, Any, int]]:
-    """A batch in one piece, with an array in the place of each number; in single pairs if these differ in structure."""
-    from numpy import array
-
-    pairs = [(_listed(x), _listed(target)) for x, target in batch]
-    try:
-        x, target = tree_map(lambda *numbers: array(numbers, dtype=float), *pairs)
-    except ValueError:
-        return [(x, target, 1) for x, target in pairs]
-    return [(x, target, len(batch))]
+def _mean(numbers: Sequence[float]) -> float:
+    return sum(numbers) / len(numbers)
 
 
-def _listed(x: Any) -> Any:
-    """Arrays, wherever they stand, as lists."""
+def _columns(items: Sequence[Any]) -> Any:
+    """Of trees of one structure, the tree with an array, that begins with the axis of the items, for each number."""
+    import numpy
+
+    first = items[0]
+    if isinstance(first, list | tuple | dict):
+        if any(type(x) is not type(first) or len(x) != len(first) for x in items):
+            raise ValueError("of several structures")
+        if isinstance(first, dict):
+            return {key: _columns([x[key] for x in items]) for key in first}
+        return type(first)([_columns(parts) for parts in zip(*items, strict=True)])
+    return numpy.array([x if hasattr(x, "shape") else real(x, "fit: a number of a pair") for x in items], float)
+
+
+def _kept(x: Any, known: set[int], name: str, seen: set[int]) -> str:
+    """The name of an attribute in which there is a number of the recording, but for those that are known."""
+    if id(x) in seen or id(x) in known:
+        return ""
+    seen.add(id(x))
+    if type(bottom(x)).__name__ in ("Symbol", "Condition"):
+        return name
+    parts: Any = []
     if isinstance(x, dict):
-        return {key: _listed(item) for key, item in x.items()}
-    if isinstance(x, list | tuple):
-        return type(x)([_listed(item) for item in x])
-    return x.tolist() if hasattr(x, "tolist") else x
+        parts = [(f"{name}[{key!r}]", item) for key, item in x.items()]
+    elif isinstance(x, list | tuple):
+        parts = [(f"{name}[{i}]", item) for i, item in enumerate(x)]
+    elif hasattr(x, "__dict__") and not isinstance(x, type):
+        parts = [(f"{name}.{key}", item) for key, item in vars(x).items()]
+    return next((found for part, item in parts if (found := _kept(item, known, part, seen))), "")
 
 
 # Messages -------------------------------------------------------------------------------------------------------------
@@ -302,13 +287,17 @@ def _interrupts() -> Iterator[list[int]]:
             signal.signal(signal.SIGINT, usual)
 
 
-def _bar(steps: int) -> AbstractContextManager[Any]:
+def _bar(steps: int, backend: str | None) -> AbstractContextManager[Any]:
     """A progress bar over so many steps; None if there are none, or if tqdm is not installed."""
     try:
         from tqdm import tqdm  # type: ignore[import-untyped]
     except ImportError:
         steps = 0
-    return tqdm(total=steps, unit="step") if steps else nullcontext()
+    if not steps:
+        return nullcontext()
+    bar = tqdm(total=steps, unit="step")
+    bar.write(f"fit: a program trains, by {backend}" if backend else "fit: the model trains as it is", file=sys.stderr)
+    return bar  # type: ignore[no-any-return]
 
 
 def _pairs(data: Any) -> list[tuple[Any, Any]]:

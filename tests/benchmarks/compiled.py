@@ -14,7 +14,6 @@ import random
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from functools import cache
 from importlib import import_module, metadata
@@ -172,35 +171,35 @@ def compiled(problem, backend):
     f, arguments = {
         ROSENBROCK: (mg.value_and_grad(rosenbrock), (POINT,)),
         NETWORK: (mg.value_and_grad(value_network), ONE),
-        BATCH: (mg.value_and_grad(value_network), (PARAMETERS, list(np.transpose(XS)), np.array(YS))),
+        BATCH: (mg.value_and_grad(value_network), (PARAMETERS, np.array(XS), np.array(YS))),
         HESSIAN: (mg.hessian(rosenbrock), (POINT[:20],)),
     }[problem]
-    if problem == BATCH and backend != "python":
-        return mg.jit(f, backend=backend, reduce="mean"), arguments
+    if problem == BATCH:
+        f = mg.vmap(f, in_axes=(None, 0, 0), reduce="mean")
     return mg.jit(f, backend=backend), arguments
+
+
+def eager_vmap(problem):
+    if problem != BATCH:
+        return None
+    f = mg.vmap(mg.value_and_grad(value_network), in_axes=(None, 0, 0), reduce="mean")
+    return lambda: f(PARAMETERS, np.array(XS), np.array(YS))
 
 
 def jit_python(problem):
     program, arguments = compiled(problem, "python")
-    if problem == BATCH:  # a program for one sample
-        return lambda: summed(program, PARAMETERS, XS, YS)
     return lambda: program(*arguments)
 
 
-def jit_numpy(problem):
-    program, arguments = compiled(problem, "numpy")
+def jit_llvm(problem):
+    program, arguments = compiled(problem, "llvm")
     return lambda: program(*arguments)
 
 
-def jit_numba(problem):
-    program, arguments = compiled(problem, "numba")
-    return lambda: program(*arguments)
-
-
-def jit_numba_buffer(problem):
+def jit_llvm_buffer(problem):
     if problem == BATCH:
         return None  # it is for single evaluations
-    program, arguments = compiled(problem, "numba")
+    program, arguments = compiled(problem, "llvm")
     run = program.buffer(*arguments)
 
     def outputs():
@@ -208,6 +207,30 @@ def jit_numba_buffer(problem):
         return run.outputs
 
     return outputs
+
+
+def symengine(problem):
+    """Its machine code, from a list to a list."""
+    import symengine
+
+    if problem not in (ROSENBROCK, HESSIAN):
+        return None  # it has no derivative of a relu
+    point = POINT if problem == ROSENBROCK else POINT[:20]
+    x = symengine.symbols(f"x:{len(point)}")
+    value = rosenbrock(x)
+    slopes = [value.diff(a) for a in x]
+    results = [value, *slopes] if problem == ROSENBROCK else [[slope.diff(a) for a in x] for slope in slopes]
+    program = symengine.Lambdify(x, results, backend="llvm", cse=True)
+    return lambda: program(point).tolist()
+
+
+def num_dual(problem):
+    """Forward mode, by dual numbers in Rust."""
+    import num_dual
+
+    if problem == ROSENBROCK:
+        return lambda: num_dual.gradient(rosenbrock, POINT)
+    return (lambda: num_dual.hessian(rosenbrock, POINT[:20])[2]) if problem == HESSIAN else None
 
 
 def jit_jax(problem):
@@ -386,18 +409,20 @@ WAYS = {  # each with the packages that it needs
     "eager": (eager, []),
     "eager, backward()": (backward, []),
     'jit, "python"': (jit_python, []),
-    'jit, "numpy"': (jit_numpy, ["numpy"]),
-    'jit, "numba"': (jit_numba, ["numba"]),
-    'jit, "numba", buffer': (jit_numba_buffer, ["numba"]),
+    "eager, vmap": (eager_vmap, []),
+    'jit, "llvm"': (jit_llvm, ["llvmlite"]),
+    'jit, "llvm", buffer': (jit_llvm_buffer, ["llvmlite"]),
     'jit, "jax"': (jit_jax, ["jax"]),
     "micrograd": (micrograd, ["micrograd"]),
     "autograd": (autograd, ["autograd"]),
     "PyTorch": (pytorch, ["torch"]),
     "CasADi": (casadi_call, ["casadi"]),
     "CasADi, buffer": (casadi_buffer, ["casadi"]),
+    "symengine": (symengine, ["symengine"]),
+    "num-dual": (num_dual, ["num_dual"]),
     "JAX over arrays": (jax_by_hand, ["jax"]),
 }
-COMPILED = [way for way in WAYS if "jit" in way or "CasADi" in way or "JAX" in way]
+COMPILED = [way for way in WAYS if "jit" in way or "CasADi" in way or "JAX" in way or "symengine" in way]
 
 
 @cache
@@ -530,7 +555,7 @@ def long_program(title, backend):
         return y
 
     if backend != "python":
-        import_module(backend)
+        import_module("micrograd_plus.jit.llvm")
     before = peak_memory()
     program = mg.jit(traced, backend=backend)
     first, second = seconds(lambda: program(argument)), seconds(lambda: program(argument))
@@ -554,7 +579,7 @@ def print_table(title, columns, rows):
 
 
 def main():
-    packages = ["numpy", "numba", "jax", "micrograd", "autograd", "torch", "casadi"]
+    packages = ["numpy", "llvmlite", "jax", "micrograd", "autograd", "torch", "casadi", "symengine"]
     for way in WAYS:
         if missing(way):
             print(f"{way}: left out, as there is no {missing(way)} here")
@@ -572,18 +597,11 @@ def main():
     print(f"\nTurns, where there were fewer than {ROUNDS}: {'; '.join(few) or 'none'}.")
 
     first = {}
-    with tempfile.TemporaryDirectory() as empty:
-        for way in tqdm([way for way in COMPILED if way in ways], desc="first calls", leave=False):
-            for problem in times:
-                if way not in times[problem]:
-                    continue
-                if "numba" in way:
-                    elsewhere("first", way, problem)  # so that its cache is full
+    for way in tqdm([way for way in COMPILED if way in ways], desc="first calls", leave=False):
+        for problem in times:
+            if way in times[problem]:
                 first[way, problem] = elsewhere("first", way, problem)
-        rows = [[way, *[digits(first.get((way, p))) for p in PROBLEMS]] for way in COMPILED if way in ways]
-        if not missing('jit, "numba"'):
-            bare = elsewhere("first", 'jit, "numba"', NETWORK, NUMBA_CACHE_DIR=empty)
-            print(f'\nThe first program of "numba" that there ever is, {NETWORK}: {digits(bare)} s.')
+    rows = [[way, *[digits(first.get((way, p))) for p in PROBLEMS]] for way in COMPILED if way in ways]
     print_table("first call, s", PROBLEMS, rows)
 
     rows = []
@@ -598,8 +616,8 @@ def main():
 
     rows = []
     for title in LONG:
-        for backend in ("python", "numba"):
-            if backend == "python" or not missing('jit, "numba"'):
+        for backend in ("python", "llvm"):
+            if backend == "python" or not missing('jit, "llvm"'):
                 rows.append([f"{title}, {backend}", *map(digits, elsewhere("long", title, backend))])
     print_table("1,000,000 operations", ["trace alone, s", "first call, s", "second, s", "peak, MB"], rows)
 

@@ -19,7 +19,7 @@ import micrograd_plus as mg
 
 LENGTHS = [100, 1000, 10_000]
 WIDTHS = [2, 4, 8, 16, 32, 64, 128]
-BACKENDS = ["python", "numba", "jax"]
+BACKENDS = ["python", "llvm", "jax"]
 PATIENCE = 240  # seconds
 
 
@@ -48,8 +48,7 @@ def terms(n):
 
 def started(backend):
     """Everything is imported, and the machinery has started."""
-    for x in (2.0, np.ones(2)):
-        mg.jit(lambda x: x + 1.0, backend=backend)(x)
+    mg.jit(lambda x: x + 1.0, backend=backend)(2.0)
 
 
 def compile_time(program, n, backend):
@@ -76,8 +75,8 @@ def train(way, width):
     else:
         started(way)
         loss = mg.value_and_grad(lambda p, x, y: network(p, x, y, mg.relu, widths))
-        program = mg.jit(loss, backend=way, reduce="mean")
-        arguments = p, list(np.transpose(XS)), np.array(YS)
+        program = mg.jit(mg.vmap(loss, in_axes=(None, 0, 0), reduce="mean"), backend=way)
+        arguments = p, np.array(XS), np.array(YS)
 
     def run():
         return jax.block_until_ready(program(*arguments))
@@ -102,7 +101,7 @@ def main():
             rows.append([f"{program}, {backend}", *[f"> {PATIENCE}" if x is None else digits(x) for x in found]])
     print_table("first call, s", [f"{n:,} operations" for n in LENGTHS], rows)
 
-    ways, found = ["numpy", "numba", "jax", "arrays"], {}
+    ways, found = ["llvm", "jax", "arrays"], {}
     for width in tqdm(WIDTHS, leave=False):
         of_width = {way: patiently("train", way, width) for way in ways}
         losses = [result[3] for result in of_width.values() if result]
@@ -110,7 +109,7 @@ def main():
             raise ValueError(f"the losses differ: {losses}")
         found |= {(way, width): result for way, result in of_width.items()}
         ways = [way for way in ways if of_width[way]]  # what took too long takes no less for a wider network
-    titles = {"numpy": "scalars, numpy", "numba": "scalars, numba", "jax": "scalars, jax", "arrays": "arrays, JAX"}
+    titles = {"llvm": "scalars, llvm", "jax": "scalars, jax", "arrays": "arrays, JAX"}
     parameters = ["parameters", *[f"{found['arrays', width][0]:,}" for width in WIDTHS]]
     for title, what, unit in [("width: first call, s", 1, 1.0), ("width: a call, ms", 2, 1e3)]:
         rows = [parameters]

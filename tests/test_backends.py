@@ -1,0 +1,253 @@
+"""Every backend of jit says what eager says: each kind of program with its value, gradient and Hessian, and batches."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import micrograd_plus as mg
+from micrograd_plus import derivative, grad, hessian, jit, value_and_grad, vmap
+from micrograd_plus.functions import KERNELS, over_numbers
+from micrograd_plus.machinery.trees import tree_leaves
+from micrograd_plus.nn import MLP
+from micrograd_plus.nn.losses import mse
+from micrograd_plus.rules import FUNCTIONS, RULES, rule
+from micrograd_plus.testing.strategies import expressions, points
+
+BACKENDS = ["python", "llvm", "jax"]
+inf, nan = math.inf, math.nan
+
+
+def numbers(tree):
+    return [float(x) for x in tree_leaves(tree)]
+
+
+def close(found, expected, tolerance=1e-12):
+    """Equal within so much of the largest number; nan and infinities in the same places."""
+    found, expected = numbers(found), numbers(expected)
+    largest = max([1.0, *[abs(x) for x in expected if math.isfinite(x)]])
+    return len(found) == len(expected) and all(
+        a == b or (math.isnan(a) and math.isnan(b)) or abs(a - b) <= tolerance * largest
+        for a, b in zip(found, expected, strict=True)
+    )
+
+
+def alone(program, *args):
+    """What the program itself returns: where it raises, or is not sure of a nan, f is called, which is not here."""
+    program(*args)
+    f, program.__wrapped__ = program.__wrapped__, None
+    try:
+        return program(*args)
+    finally:
+        program.__wrapped__ = f
+
+
+KINDS = {
+    "conditions are added": (lambda x, y: x * ((x > 0.0) + (y > 0.0) + (x > y)), [(1.0, 2.0), (-1.0, 0.5)]),
+    "conditions in a sum": (lambda x, y: y * mg.sum([x > 0.0, y > 0.0, x > y]), [(1.0, 2.0), (3.0, 0.5)]),
+    "the opposite of a condition": (lambda x, y: -(x > 0.0) * y, [(1.0, 2.0), (-1.0, 2.0)]),
+    "conditions are subtracted": (lambda x, y: ((x > 0.0) - (y > 0.0)) * x * y, [(1.0, -2.0), (-1.0, 2.0), (1.0, 1.0)]),
+    "a function of a condition": (
+        lambda x, y: mg.exp(x > 0.0) * y + mg.sigmoid(y > 0.0) * x,
+        [(1.0, 2.0), (-1.0, 2.0)],
+    ),
+    "a condition is compared": (lambda x, y: mg.where((x > 0.5) == y, x * y, y), [(1.0, 1.0), (1.0, 0.0), (0.0, 0.0)]),
+    "a product and its reverse": (lambda x, y: (x * y) * (y * x) + x * y, [(1.5, -2.0)]),
+    "an exponential and a sine": (lambda x, y: mg.exp(x) * mg.sin(y), [(0.5, -2.0)]),
+    "a branch not taken": (lambda x, y: mg.where(x > 0.0, mg.sqrt(abs(x)) * y, y * y), [(4.0, 2.0), (-4.0, 2.0)]),
+    "a power": (lambda x, y: x**y + x**3.0 - y**2.0 + x**-1.5, [(2.0, 1.5), (0.5, -2.0)]),
+    "hyperbolas": (lambda x, y: mg.tanh(x) * mg.sinh(y) - mg.expm1(x * y) + mg.asinh(x), [(0.3, 0.7), (-2.0, 0.1)]),
+    "activations": (lambda x, y: mg.relu(x) * mg.silu(y) + mg.gelu(x * y) + mg.softplus(y), [(0.3, -0.7), (-1.0, 2.0)]),
+    "shares": (lambda x, y: mg.softmax([x, y, 1.0])[0] * mg.logsumexp([x, x * y, 0.5]), [(0.3, -0.7), (1.0, 1.0)]),
+    "the remainder": (lambda x, y: mg.where(x > 0.0, x % 3.0, x % -3.0) * y, [(7.5, 2.0), (-7.5, 2.0)]),
+    "norms": (lambda x, y: mg.hypot(x, y) * mg.atan2(y, x) + mg.dot([x, y], [y, x]), [(3.0, -4.0)]),
+    "a mask": (lambda x, y: mg.relu(x - 1.0) * mg.sqrt(abs(y)) * x, [(0.5, 2.0), (1.5, 2.0)]),
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_values_gradients_and_hessians_of_each_kind_are_those_of_eager(backend, kind):
+    f, where = KINDS[kind]
+    both = jit(value_and_grad(f, (0, 1)), backend)
+    second = jit(hessian(lambda p: f(*p)), backend)
+    for point in where:
+        assert close(alone(both, *point), value_and_grad(f, (0, 1))(*point))
+        assert close(alone(second, list(point)), hessian(lambda p: f(*p))(list(point)))
+    xs, ys = np.array(where).T
+    for g in (value_and_grad(f, (0, 1)), lambda x, y: hessian(lambda p: f(*p))([x, y])):
+        over = alone(jit(vmap(g), backend), xs, ys)
+        one_by_one = [numbers(g(*point)) for point in where]
+        assert close(
+            np.array(one_by_one).T.tolist(), [np.asarray(column).tolist() for column in leaves_of_arrays(over)]
+        )
+        assert close(tree_leaves(vmap(g)(xs, ys)), np.array(one_by_one).T.ravel().tolist())
+
+
+def leaves_of_arrays(tree):
+    if isinstance(tree, list | tuple):
+        return [leaf for item in tree for leaf in leaves_of_arrays(item)]
+    return [tree]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    "f",
+    [mg.softmax, mg.log_softmax, mg.logsumexp, grad(mg.logsumexp), lambda xs: mg.maximum(*xs[:2]),
+     lambda xs: mg.minimum(*xs[:2]), lambda xs: mg.relu(xs[0]), lambda xs: mg.step(xs[0]), lambda xs: mg.sign(xs[0])],
+)  # fmt: skip
+def test_nan_stays_nan(backend, f):
+    """https://github.com/numpy/numpy/issues/9513"""
+    for xs in ([nan, 1.0, 2.0], [1.0, nan, 2.0]):
+        eager = numbers(f(xs))
+        found = numbers(jit(f, backend)(xs))
+        assert [math.isnan(x) for x in found] == [math.isnan(x) for x in eager]
+        assert close(vmap(lambda *xs: f([*xs]))(*[np.array([x]) for x in xs]), eager)
+    assert all(map(math.isnan, numbers(jit(mg.softmax, backend)([nan, 1.0, 2.0]))))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_zero_wins_over_infinity_where_the_chain_rule_multiplies(backend):
+    """https://github.com/jax-ml/jax/issues/5798"""
+
+    def masked(x):
+        return mg.relu(-x) * (x * x)
+
+    program = jit(grad(masked), backend)
+    assert [program(x) for x in (1e200, 1.0)] == [0.0, 0.0]
+    assert program(-3.0) == -27.0
+    chosen = jit(value_and_grad(lambda x: mg.where(x > 0.0, mg.sqrt(x), 0.0)), backend)
+    second = jit(derivative(lambda x: mg.where(x > 0.0, mg.log(x), 1.0 - x), n=2), backend)
+    assert [numbers(alone(chosen, x)) for x in (4.0, 0.0, -1.0)] == [[2.0, 0.25], [0.0, 0.0], [0.0, 0.0]]
+    assert [alone(second, x) for x in (0.5, 0.0, -1.0)] == [-4.0, 0.0, 0.0]
+
+    def compared(x):  # a nan would not be seen: it is not larger than 0
+        return mg.where(derivative(lambda z: mg.relu(-z) * (z * z))(x) >= 0.0, 1.0, 2.0)
+
+    assert alone(jit(compared, backend), 1e200) == compared(1e200) == 1.0
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_machine_code_of_random_expressions_says_what_eager_says(data):
+    f = data.draw(expressions(smooth=False))
+    argnums = tuple(range(len(f.variables)))
+    program = jit(value_and_grad(f, argnums), "llvm")
+    for point in (f.point, data.draw(points(f))):
+        assert close(program(*point), value_and_grad(f, argnums)(*point), 1e-9)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_operation_of_ones_own_is_called_back_and_what_it_raises_arrives(backend):
+    over_numbers("tripled", lambda x: 3.0 * x if x < 100.0 else math.log(-1.0))
+    try:
+
+        @rule("tripled({x})", "Three times x: tripled(2.0) is 6.0")
+        def tripled(x):
+            return tripled(x), 3.0
+
+        program = jit(value_and_grad(lambda x: tripled(x) * x), backend)
+        assert numbers(program(2.0)) == [12.0, 12.0]
+        over = jit(vmap(lambda x: tripled(x) * x, reduce="sum"), backend)
+        assert over(np.arange(5.0)) == 90.0
+        with pytest.raises(ValueError, match="math domain error|expected a positive"):
+            program(200.0)
+        if backend == "llvm":  # also from the threads of a big batch
+            with pytest.raises(ValueError, match="math domain error|expected a positive"):
+                over(np.full(9000, 200.0))
+    finally:
+        del RULES["tripled"], FUNCTIONS["tripled"], KERNELS["tripled"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_loss_over_a_batch_with_its_gradient_is_one_program_for_all_sizes(backend):
+    model = MLP(2, [6, 1], activation="tanh", seed=1)
+
+    def loss(p, x, y):
+        return mse(model.bind(p)(x), y)
+
+    p = [w.data for w in model.parameters()]
+    program = jit(vmap(value_and_grad(loss), in_axes=(None, 0, 0), reduce="mean"), backend)
+    calls = len(program._programs)
+    for n in (1, 7, 8, 100) if backend != "llvm" else (1, 7, 8, 100, 9001):
+        rng = np.random.default_rng(n)
+        x, y = rng.normal(size=(n, 2)), rng.normal(size=n)
+        some = range(n) if n < 1000 else ()
+        if some:
+            one_by_one = np.array([numbers(value_and_grad(loss)(p, list(x[i]), y[i])) for i in some]).mean(axis=0)
+        else:
+            one_by_one = numbers(vmap(value_and_grad(loss), in_axes=(None, 0, 0), reduce="mean")(p, x, y))
+        assert close(alone(program, p, x, y), one_by_one.tolist() if some else one_by_one)
+    assert len(program._programs) == calls + 1
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_array_is_a_vector(backend):
+    from scipy.optimize import minimize
+
+    def rosenbrock(x):
+        return mg.sum([100.0 * (b - a * a) ** 2 + (1.0 - a) ** 2 for a, b in zip(x, x[1:], strict=False)])
+
+    program = jit(value_and_grad(rosenbrock), backend)
+    x = np.array([-1.2, 1.0, 1.0])
+    value, gradient = program(x)
+    assert isinstance(gradient, np.ndarray)
+    assert close([value, *gradient], [value_and_grad(rosenbrock)(x)[0], *value_and_grad(rosenbrock)(x)[1]])
+    if backend != "jax":  # two hundred calls of a millisecond
+        assert minimize(program, x, jac=True, method="BFGS").x == pytest.approx([1.0, 1.0, 1.0], abs=1e-4)
+    second = jit(hessian(rosenbrock), backend)(x)
+    assert second.shape == (3, 3)
+    assert close(second, hessian(rosenbrock)(x))
+
+
+def test_vectors_of_machine_code_keep_their_digits():
+    import mpmath
+
+    mpmath.mp.dps = 40
+    x = np.concatenate(
+        [np.linspace(-700.0, 700.0, 4001), np.geomspace(1e-300, 1.0, 500), -np.geomspace(1e-300, 1.0, 500)]
+    )
+    for name in ("exp", "expm1", "tanh"):
+        found = jit(vmap(getattr(mg, name)), "llvm")(x)
+        for a, b in zip(x[::7], found[::7], strict=True):
+            exact = getattr(mpmath, name)(mpmath.mpf(float(a)))
+            assert abs(b - exact) <= 1e-15 * abs(exact) + 1e-323, (name, a, b)
+    edges = np.array([inf, -inf, nan, 0.0, -0.0, 800.0, -800.0, -740.0])
+    with np.errstate(all="ignore"):
+        for name in ("exp", "expm1", "tanh"):
+            assert close(jit(vmap(getattr(mg, name)), "llvm")(edges), getattr(np, name)(edges))
+
+
+def test_a_buffer_is_read_and_written_in_place():
+    run = jit(lambda x, *, scale: {"y": x["a"] * scale}, "llvm").buffer({"a": 2.0}, scale=5.0)
+    run()
+    assert run.outputs.tolist() == [10.0]
+    run.inputs[0] = 3.0
+    run()
+    assert run.outputs.tolist() == [15.0]
+    run = jit(grad(lambda x: mg.relu(-x) * (x * x)), "llvm").buffer(1e200)
+    run()
+    assert run.outputs.tolist() == [0.0]  # and not 0 · ∞
+    with pytest.raises(ValueError, match='only the backend "llvm" has buffers'):
+        jit(mg.sin).buffer(1.0)
+
+
+def test_a_long_program_is_cut_into_functions_that_hand_over(monkeypatch):
+    from micrograd_plus.jit import llvm
+
+    def f(xs):
+        y, chosen = xs[0], xs[1] > 0.0
+        for i in range(100):
+            y = mg.sin(y) * xs[i % 3] + mg.where(chosen & (y > 0.0), xs[1], 0.5)
+        return [y, xs[2], 3.0, y, mg.where(chosen, y, 0.0)]
+
+    expected = f([0.5, 1.5, -2.0])
+    assert close(jit(f, "llvm")([0.5, 1.5, -2.0]), expected)
+    monkeypatch.setattr(llvm, "PART", 7)
+    assert close(jit(f, "llvm")([0.5, 1.5, -2.0]), expected)
+    monkeypatch.setattr(llvm, "MODULE", 21)
+    assert close(jit(f, "llvm")([0.5, 1.5, -2.0]), expected)
+    over = jit(vmap(lambda a, b: f([a, b, -2.0])), "llvm")(np.array([0.5] * 9), np.array([1.5] * 9))
+    assert close([column[8] for column in over], expected)

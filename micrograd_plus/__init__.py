@@ -20,26 +20,14 @@ from .jit import jit
 from .machinery.trees import register_tree, stop_gradient
 from .rules import FUNCTIONS, rule
 from .series import derivatives, taylor
-from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # what a type checker cannot see: sin, exp, relu, ... take floats to floats, and Values to Values
-    from typing import Any, Protocol, overload
+if TYPE_CHECKING:
+    from .machinery.signatures import *  # noqa: F403
+else:
+    from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
-    class _Operation(Protocol):
-        @overload
-        def __call__(self, x: float, *more: float) -> float: ...
-        @overload
-        def __call__(self, x: Value, *more: Value | float) -> Value: ...
-        @overload
-        def __call__(self, x: float, y: Value) -> Value: ...
-        @overload
-        def __call__(self, *arguments: Any) -> Any: ...
-
-    def __getattr__(name: str) -> _Operation: ...
-
-
-globals().update(FUNCTIONS)  # a function for every rule
+    globals().update(FUNCTIONS)  # a function for every rule
 
 __version__ = "0.1.0"
 __all__ = ["Value", "derivative", "derivatives", "draw_dot", "explain", "explore", "grad", "hessian", "hvp", "jacobian"]

@@ -22,7 +22,7 @@ from .tape import parents, tape
 
 TYPE_CHECKING = False  # typing is for the type checker: importing it would double the time of `import micrograd_plus`
 if TYPE_CHECKING:
-    from typing import Any
+    from .machinery.signatures import Any, Real
 
 
 def operate(rule: Rule, operands: tuple[Any, ...]) -> Any:
@@ -75,9 +75,9 @@ class Value(Number):
     __slots__ = ("d_left", "d_right", "data", "grad", "left", "level", "right", "rule", "tangent")
     transient = True
 
-    def __init__(self, data: Any, *, tangent: Any = NOTHING, label: str = "") -> None:
-        self.data = real(data, label or "Value")
-        self.tangent = real(tangent, "Value: the tangent") or NOTHING
+    def __init__(self, data: Real, *, tangent: Real = NOTHING, label: str = "") -> None:
+        self.data: Any = real(data, label or "Value")
+        self.tangent: Any = real(tangent, "Value: the tangent") or NOTHING
         self.grad: Any = NOTHING
         self.level = 0
         self.rule = INPUT

@@ -23,7 +23,7 @@ HOUSE += ["machinery.operators", "value", "machinery.trees", "machinery.running"
 HOUSE += ["series", "batch", "jit", "draw", "nn", "explore", "testing", "__main__"]
 ROOMS = {
     "jit": ["trace", "compiled", "python", "javascript", "llvm", "jax"],
-    "draw": ["files", "fit", "engines", "picture", "formulas", "modules", "diagram"],
+    "draw": ["files", "fit", "engines", "picture", "formulas", "modules", "diagram", "notebook"],
     "nn": ["losses", "modules", "optim", "training"],
     "explore": ["page", "explain"],
     "testing": [

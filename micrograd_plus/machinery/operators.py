@@ -13,9 +13,12 @@ from .digits import bottom
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, NoReturn
+    from typing import Any, NoReturn, Self
 
     from .operations import Rule
+    from .signatures import Operators
+else:
+    Operators = object
 
 
 def _refused(what: str, instead: str) -> Any:
@@ -30,7 +33,7 @@ def _refused(what: str, instead: str) -> Any:
     return method
 
 
-class Number:
+class Number(Operators):
     """A number of a kind of its own: every operator and method comes from the rules, and is left to `operate`.
 
     A kind says what `operate` and `compare` do, and has a `level`: of several numbers in one operation the deepest
@@ -40,6 +43,7 @@ class Number:
     __slots__ = ()
 
     level: int
+    data: Any
     transient = False  # whether it stands for its `data` when the transform that it belongs to is over
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
@@ -50,10 +54,10 @@ class Number:
         """Whether a comparison, as `operator.lt` is, holds for this number and `other`, which is no deeper."""
         raise NotImplementedError
 
-    def __pos__(self) -> Any:
+    def __pos__(self) -> Self:
         return self
 
-    def __float__(self) -> NoReturn:
+    def __float__(self) -> None:  # not NoReturn, with which type checkers would let math.sin(v) pass
         name = getattr(self, "label", "") or "v"
         raise TypeError(
             f"{self!r} cannot become a float without losing its gradient: "
@@ -72,17 +76,6 @@ class Number:
     __divmod__ = __rdivmod__ = _refused("divmod", "mg.floor(v / w) and v % w")
 
     __hash__ = object.__hash__  # by identity, while a comparison looks at the numbers
-
-    if TYPE_CHECKING:  # a type checker cannot see that these are made below, from the rules
-
-        def _operator(self, other: Any) -> Any: ...
-        def __neg__(self) -> Any: ...
-        def __abs__(self) -> Any: ...
-        def __getattr__(self, name: str) -> Callable[..., Any]: ...
-
-        __add__ = __sub__ = __mul__ = __truediv__ = __mod__ = __pow__ = _operator
-        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rmod__ = __rpow__ = _operator
-        __lt__ = __le__ = __gt__ = __ge__ = _operator
 
 
 # From the rules -------------------------------------------------------------------------------------------------------

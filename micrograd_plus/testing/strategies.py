@@ -31,7 +31,10 @@ from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import strategies as st
+try:
+    from hypothesis import strategies as st
+except ModuleNotFoundError as error:
+    raise ImportError("testing.strategies: pip install micrograd-plus[test], or hypothesis alone") from error
 
 from ..machinery.operations import OWN
 from ..nn import MLP, Neuron

@@ -90,7 +90,8 @@ MUTANTS = {  # what was done: old text, new text, the ability that must be wrong
     ),
     "every path for itself": (
         BACKWARD,
-        VISIT.format("            for child in node._children:\n                visit(child)\n            order.append(node)\n")
+        VISIT.format("            for child in node._children:\n                visit(child)\n"
+                     "            order.append(node)\n")
         + "        order = list(dict.fromkeys(order))\n" + REST,
         "60 doublings in time", "twice as long", "Visit each Value once",
     ),

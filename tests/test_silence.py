@@ -1,4 +1,4 @@
-"""Never silently wrong: what once gave a plausible number and no word, each with variants, and the public thread if any."""
+"""Never silently wrong: what once gave a plausible number and no word, with variants, and the public thread if any."""
 
 import copy
 import dataclasses
@@ -107,14 +107,14 @@ def test_the_warning_names_the_operation_and_its_operand():
     root.label = "r"
     with pytest.warns(RuntimeWarning, match=r"derivative of sqrt \(of 'r', from 'distance'\) was taken as 0"):
         (root**2).backward()
+    y = mg.sqrt(Value(0.0, tangent=1.0))
+    y.label = "r"
     with pytest.warns(RuntimeWarning, match=r"derivative of pow \(of 'r'\)"):
-        y = mg.sqrt(Value(0.0, tangent=1.0))
-        y.label = "r"
         y**2
 
 
 def test_a_zero_cotangent_or_tangent_is_meant_and_one_that_was_computed_is_not():
-    value, pullback = mg.vjp(lambda x: [mg.sqrt(x), x], 0.0)
+    _, pullback = mg.vjp(lambda x: [mg.sqrt(x), x], 0.0)
     assert pullback([0.0, 1.0]) == (1.0,)
     assert mg.jvp(lambda x, y: mg.sqrt(x) + y, (0.0, 1.0), (0.0, 1.0))[1] == 1.0
     assert mg.jacobian(lambda p: [mg.sqrt(p[0]), p[1]])([0.0, 1.0]) == [[inf, 0.0], [0.0, 1.0]]
@@ -224,7 +224,7 @@ def test_check_grads_speaks_of_it():
         check_grads(lambda x: mg.cbrt(x) ** 3, (0.0,))
 
 
-# x ** y near x = 0, and the length of a vector --------------------------------------------------------------------------
+# x ** y near x = 0, and the length of a vector ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -241,8 +241,9 @@ def test_mixed_derivatives_of_a_power_at_zero_are_symmetric(y, mixed):
 @pytest.mark.parametrize(
     ("y", "names", "third"),
     [
-        (2.0, "xxy", -inf), (2.0, "xyy", 0.0), (1.0, "xxy", inf), (1.0, "xyy", inf), (0.5, "xxy", inf), (0.5, "xyy", inf),
-        (1.5, "xxy", -inf), (1.5, "xyy", 0.0), (3.0, "xxy", 0.0), (3.0, "xyy", 0.0), (2.5, "xxy", 0.0), (2.5, "xyy", 0.0),
+        (2.0, "xxy", -inf), (2.0, "xyy", 0.0), (1.0, "xxy", inf), (1.0, "xyy", inf),
+        (0.5, "xxy", inf), (0.5, "xyy", inf), (1.5, "xxy", -inf), (1.5, "xyy", 0.0),
+        (3.0, "xxy", 0.0), (3.0, "xyy", 0.0), (2.5, "xxy", 0.0), (2.5, "xyy", 0.0),
     ],
 )  # fmt: skip
 def test_third_mixed_derivatives_of_a_power_at_zero_are_the_same_in_any_order(y, names, third):
@@ -275,7 +276,7 @@ def test_the_second_derivatives_of_a_length_cancel_nothing(x, y):
     assert mg.derivative(lambda x: mg.hypot(x, y), 2)(x) == pytest.approx(float(exact[0][0]), rel=1e-14, abs=1e-320)
 
 
-# Copies (more of them in test_value.py) -----------------------------------------------------------------------------------
+# Copies (more of them in test_value.py) -------------------------------------------------------------------------------
 
 
 def test_a_copy_of_an_input_keeps_its_tangent():
@@ -299,7 +300,7 @@ def test_a_network_that_keeps_a_result_says_which_attribute_has_it():
         copy.deepcopy(keeper)
 
 
-# Data that are no float -------------------------------------------------------------------------------------------------
+# Data that are no float -----------------------------------------------------------------------------------------------
 
 SMALL = [np.uint8(200), np.int16(3), np.float16(2.0), np.float32(2.0), np.array(2.0), fractions.Fraction(1, 2)]
 NO_FLOATS = [*SMALL, "ab", Value(2.0), Value(2.0) * 1.0, None, 2j, [1.0]]
@@ -354,7 +355,7 @@ def test_a_step_refuses_a_value_as_data_and_changes_nothing():
     assert (q.data, optimizer.steps) == (2.0, 0)
 
 
-# A pullback after its Values have changed -------------------------------------------------------------------------------
+# A pullback after its Values have changed -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -393,7 +394,7 @@ def test_a_pullback_of_the_wrong_structure_is_a_value_error(wrong):
         pullback(wrong)
 
 
-# Strange objects --------------------------------------------------------------------------------------------------------
+# Strange objects ------------------------------------------------------------------------------------------------------
 
 
 class Tensor:
@@ -426,8 +427,10 @@ def test_an_interval_is_no_number():
             use(mpmath.iv.mpf([1, 2]))
 
 
-@pytest.mark.parametrize("condition", [lambda x: ~(x > 0.0), lambda x: ~(x > 2.0), lambda _: 1, lambda _: 0.0, lambda _: None,
-                                       lambda _: "no", lambda _: np.int64(-2)])  # fmt: skip
+@pytest.mark.parametrize("condition", [
+    lambda x: ~(x > 0.0), lambda x: ~(x > 2.0), lambda _: 1, lambda _: 0.0, lambda _: None, lambda _: "no",
+    lambda _: np.int64(-2),
+])  # fmt: skip
 def test_a_condition_that_is_no_comparison_is_refused(condition):
     for use in (
         lambda x: mg.where(condition(x), x, 2.0 * x),
@@ -468,9 +471,11 @@ def test_a_comparison_has_no_derivative(f):
 USES = {
     "round": (round, r"round\(v\) would lose the gradient"), "round to 1": (lambda v: round(v, 1), "round"),
     "//": (lambda v: v // 2, r"// would lose the gradient: write mg\.floor\(v / w\)"), "2 //": (lambda v: 2 // v, "//"),
-    "divmod": (lambda v: divmod(v, 2), r"write mg\.floor\(v / w\) and v % w"), "divmod 2": (lambda v: divmod(2, v), "divmod"),
+    "divmod": (lambda v: divmod(v, 2), r"write mg\.floor\(v / w\) and v % w"),
+    "divmod 2": (lambda v: divmod(2, v), "divmod"),
     "pow": (lambda v: pow(v, 2, 3), r"pow\(v, w, modulus\) is for whole numbers"), "trunc": (math.trunc, "trunc"),
-    "int": (int, "losing its gradient"), "float": (float, "losing its gradient"), "complex": (complex, "losing its gradient"),
+    "int": (int, "losing its gradient"), "float": (float, "losing its gradient"),
+    "complex": (complex, "losing its gradient"),
 }  # fmt: skip
 
 
@@ -485,7 +490,7 @@ def test_what_loses_the_gradient_says_so_in_the_terms_of_the_user(name):
         assert "locals" not in str(caught.value)
 
 
-# Overflow ---------------------------------------------------------------------------------------------------------------
+# Overflow -------------------------------------------------------------------------------------------------------------
 
 
 def test_what_overflows_is_infinite():
@@ -512,7 +517,9 @@ def test_a_sum_that_is_finite_comes_out_finite():
         == big
     )
     assert mg.sum([big, big, -big, -big, 1.0]) == 1.0
-    assert isnan(mg.sum([inf, -inf])) and isnan(mg.mean([inf, -inf])) and isnan(mg.sum([nan, 1.0]))
+    assert isnan(mg.sum([inf, -inf]))
+    assert isnan(mg.mean([inf, -inf]))
+    assert isnan(mg.sum([nan, 1.0]))
     assert mg.value_and_grad(mg.mean)([big, big]) == (big, [0.5, 0.5])
     assert mg.value_and_grad(mg.sum)([big, big, -big]) == (big, [1.0, 1.0, 1.0])
     assert mg.value_and_grad(lambda p: losses.mse(p, [0.0, 0.0]))([1e154, 1e154]) == (big, [1e154, 1e154])
@@ -537,7 +544,7 @@ def test_a_mask_that_hides_everything_is_nan(logits):
     assert mg.softmax([-inf, 0.0]) == [0.0, 1.0]
 
 
-# Rules ------------------------------------------------------------------------------------------------------------------
+# Rules ----------------------------------------------------------------------------------------------------------------
 
 
 def forget(name):
@@ -591,7 +598,7 @@ def test_a_rule_that_is_written_once_more_has_the_new_value():
         forget("multiple")
 
 
-# Trees ------------------------------------------------------------------------------------------------------------------
+# Trees ----------------------------------------------------------------------------------------------------------------
 
 Point = namedtuple("Point", "x y")
 
@@ -737,11 +744,13 @@ def test_a_container_that_nobody_can_build_again_is_refused(xs):
             use(xs)
 
 
-# More results, more arguments -------------------------------------------------------------------------------------------
+# More results, more arguments -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("aux", [lambda x: x + 1.0, lambda x: {"a": [x, None], "s": "text"}, lambda x: None, lambda x: "text",
-                                 lambda x: object, lambda x: np.array([x, x]), lambda x: [], lambda x: {1, 2}, lambda x: x > 1.0])  # fmt: skip
+@pytest.mark.parametrize("aux", [
+    lambda x: x + 1.0, lambda x: {"a": [x, None], "s": "text"}, lambda x: None, lambda x: "text", lambda x: object,
+    lambda x: np.array([x, x]), lambda x: [], lambda x: {1, 2}, lambda x: x > 1.0,
+])  # fmt: skip
 def test_a_function_returns_whatever_it_likes_besides(aux):
     f = lambda x: (x * x, aux(x))  # noqa: E731
     wanted = repr(aux(3.0))
@@ -772,8 +781,8 @@ def test_has_aux_wants_a_pair(f):
 
 
 @pytest.mark.parametrize(("argnums", "wanted"), [
-    ([0, 1], (12.0, 4.0)), ([0], (12.0,)), (np.int64(1), 4.0), ([np.int64(1), 0], (4.0, 12.0)), (np.array([0, 1]), (12.0, 4.0)),
-    (-1, 4.0), ([], ()),
+    ([0, 1], (12.0, 4.0)), ([0], (12.0,)), (np.int64(1), 4.0), ([np.int64(1), 0], (4.0, 12.0)),
+    (np.array([0, 1]), (12.0, 4.0)), (-1, 4.0), ([], ()),
 ])  # fmt: skip
 def test_argnums_are_a_number_or_a_list_of_python_or_numpy(argnums, wanted):
     f = lambda x, y: x * x * y  # noqa: E731

@@ -1,11 +1,11 @@
-"""Never silently wrong: a finite first derivative that comes without a warning is the right one, also at singular points.
+"""Never silently wrong: a finite first derivative without a warning is the right one, also at singular points.
 
-Random programs run at zeros, ties, ends of domains, infinities and subnormal numbers. The oracle is mpmath, with more than
-60 digits: the slopes of the same program beside the point, from each side that exists. A derivative passes if it is one of
-the two, or lies between them: at a kink, a subgradient.
+Random programs run at zeros, ties, ends of domains, infinities and subnormal numbers. The oracle is mpmath, with more
+than 60 digits: the slopes of the same program beside the point, from each side that exists. A derivative passes if it
+is one of the two, or lies between them: at a kink, a subgradient.
 
-Two kinds of program are counted and not judged, as docs/accuracy.md says: one whose numbers rounding has moved (an exact
-zero that is none in floats), and one in which a *choice* at a kink meets another kink or an infinite slope.
+Two kinds of program are counted and not judged, as docs/accuracy.md says: one whose numbers rounding has moved (an
+exact zero that is none in floats), and one in which a *choice* at a kink meets another kink or an infinite slope.
 
     python tests/test_singular.py 100000      # as many programs, and all that it finds
 """
@@ -61,19 +61,21 @@ ONE = {
     "expm1": lambda x: mp.expm1(x) if x < 2000 else mp.inf, "log1p": mp.log1p, "sign": mp.sign,
     "step": lambda x: mpf(x > 0), "floor": mp.floor, "ceil": mp.ceil, "sigmoid": lambda x: 1 / (1 + exp(-x)),
     "softplus": lambda x: mp.log1p(exp(x)), "erf": mp.erf, "leaky_relu": lambda x: x if x > 0 else mpf(0.01) * x,
-    "elu": lambda x: x if x > 0 else mp.expm1(x), "silu": lambda x: x / (1 + exp(-x)), "log2": lambda x: mp.log(x) / mp.log(2),
+    "elu": lambda x: x if x > 0 else mp.expm1(x), "silu": lambda x: x / (1 + exp(-x)),
+    "log2": lambda x: mp.log(x) / mp.log(2),
 }  # fmt: skip
 TWO = {
     "add": lambda x, y: x + y, "sub": lambda x, y: x - y, "mul": lambda x, y: x * y, "truediv": lambda x, y: x / y,
-    "pow": power, "maximum": max, "minimum": min, "hypot": mp.hypot, "atan2": mp.atan2, "mod": lambda x, y: x - y * mp.floor(x / y),
-    "sum": lambda x, y: x + y, "mean": lambda x, y: (x + y) / 2, "dot": lambda x, y: x * x + y * y,
-    "logsumexp": lambda x, y: mp.log(exp(x) + exp(y)), "softmax": softmax,
+    "pow": power, "maximum": max, "minimum": min, "hypot": mp.hypot, "atan2": mp.atan2,
+    "mod": lambda x, y: x - y * mp.floor(x / y), "sum": lambda x, y: x + y, "mean": lambda x, y: (x + y) / 2,
+    "dot": lambda x, y: x * x + y * y, "logsumexp": lambda x, y: mp.log(exp(x) + exp(y)), "softmax": softmax,
 }  # fmt: skip
 EXACT = {name: real(function) for name, function in (ONE | TWO).items()}
 OPERATORS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "mod": "%"}
 PAIRS = {  # over sequences
-    "sum": lambda x, y: mg.sum([x, y]), "mean": lambda x, y: mg.mean([x, y]), "dot": lambda x, y: mg.dot([x, y], [x, y]),
-    "logsumexp": lambda x, y: mg.logsumexp([x, y]), "softmax": lambda x, y: mg.softmax([x, y])[0],
+    "sum": lambda x, y: mg.sum([x, y]), "mean": lambda x, y: mg.mean([x, y]),
+    "dot": lambda x, y: mg.dot([x, y], [x, y]), "logsumexp": lambda x, y: mg.logsumexp([x, y]),
+    "softmax": lambda x, y: mg.softmax([x, y])[0],
 }  # fmt: skip
 FLOATS = {name: PAIRS.get(name) or mg.rules.FUNCTIONS[name] for name in EXACT}
 KINKS = {  # whether the operands are where the operation has no slope, and so a choice
@@ -92,7 +94,7 @@ def program(draw):
     for _ in range(draw.randrange(2, 6)):
         fresh = 1 + len(CONSTANTS) + len(steps)
 
-        def place():
+        def place(fresh=fresh):
             r = draw.random()
             return fresh - 1 if r < 0.5 and steps else 0 if r < 0.8 else draw.randrange(fresh)
 
@@ -129,7 +131,7 @@ def digits(x):
 
 
 def slopes_beside(steps, x):
-    """The limits of the slope from the left and from the right; infinite if they have no end, missing without a side."""
+    """The limits of the slope from the left and from the right; infinite if without end, missing without a side."""
     mp.dps = digits(x)
     sides = []
     for sign in (-1, 1):

@@ -265,7 +265,8 @@ SHARED = "shared results, in the right order"
 @ability(
     9,
     "a second backward",
-    "What lies between keeps the gradient of the first sweep: it must start from 0 in each, or all doubles and triples.",
+    "What lies between keeps the gradient of the first sweep: it must start from 0 in each, "
+    "or all doubles and triples.",
     SHARED,
 )
 def twice(engine: Engine, broken: set[str]) -> None:
@@ -482,7 +483,8 @@ def nested(engine: Engine, broken: set[str]) -> None:
 @ability(
     12,
     "no perturbation confusion",
-    "The two tangents are not the same: give each call of a transform a level, and treat Values of others as constants.",
+    "The two tangents are not the same: give each call of a transform a level, "
+    "and treat Values of others as constants.",
     "derivative and grad",
 )
 def confusion(engine: Engine, broken: set[str]) -> None:

@@ -38,10 +38,13 @@ def diagnosis(claim: Claim, names: list[str], method: str, culprit: int) -> str:
         groups = _groups(claim.args, names)
         for name, start, shape in groups:
             n, m = (*shape, 0, 0)[:2]
-            if len(shape) == 2 and n == m > 1 and all(same(found[start + i * n + j], right[start + j * n + i])
-                                                      for i in range(n) for j in range(n)):  # fmt: skip
-                if any(start <= i < start + n * n for i in wrong):
-                    return f"{name or 'it'} is transposed"
+            if (
+                len(shape) == 2
+                and n == m > 1
+                and all(same(found[start + i * n + j], right[start + j * n + i]) for i in range(n) for j in range(n))
+                and any(start <= i < start + n * n for i in wrong)
+            ):
+                return f"{name or 'it'} is transposed"
         for k, (one, start, shape) in enumerate(groups):
             for two, begin, other in groups[k + 1 :]:
                 pairs = [(start + i, begin + i) for i in range(math.prod(shape))] if shape == other else []
@@ -58,7 +61,8 @@ def diagnosis(claim: Claim, names: list[str], method: str, culprit: int) -> str:
             return f"{which} is {factor} times what it should be{because}"
     seen = "looked at " if len(names) > MOST else ""
     if 0 < len(wrong) <= 3 < len(places):
-        return f"{', '.join([names[i] for i in wrong])} alone of {len(places)} numbers {seen}{'is' if len(wrong) == 1 else 'are'} wrong"
+        those, verb = ", ".join([names[i] for i in wrong]), "is" if len(wrong) == 1 else "are"
+        return f"{those} alone of {len(places)} numbers {seen}{verb} wrong"
     return ""
 
 

@@ -44,10 +44,9 @@ def check_engine(value: Any, *, stage: int | None = None, examples: int = 200, *
 
     It finds methods and functions by their usual names; `names` gives other ones, as `grad="gradient"`, or functions in
     their place, as `exp=lambda v: v.exp()` or `make=lambda x: Value(data=x)`. What the engine does not offer is no
-    fault, unless `stage` asks for all abilities up to that stage of docs/build-your-own.md. There are so many `examples`
-    of random programs. AssertionError with the
-    smallest program for each ability that is wrong, what came out and what should, and why that often happens;
-    TypeError if `value` makes no Values. It needs hypothesis.
+    fault, unless `stage` asks for all abilities up to that stage of docs/build-your-own.md. There are so many
+    `examples` of random programs. AssertionError with the smallest program for each ability that is wrong, what came
+    out and what should, and why that often happens; TypeError if `value` makes no Values. It needs hypothesis.
 
     >>> from micrograd_plus import Value
     >>> check_engine(Value)
@@ -189,11 +188,12 @@ def is_meant(words: list[str]) -> bool:
 
 
 def command(words: list[str]) -> tuple[str, int]:
-    """What `micrograd-plus check ...` prints, and its exit status: 1 if something is wrong. ValueError for bad input."""
+    """What `micrograd-plus check ...` prints, and its exit status: 1 if something is wrong. Bad input: ValueError."""
     parser = _Parser(
         prog="micrograd-plus check",
         description="Test a scalar engine: every operation, shared Values, both modes, and random programs.",
-        epilog="examples:\n  micrograd-plus check mine.py:Value\n  micrograd-plus check micrograd.engine:Value --stage 6",
+        epilog="examples:\n  micrograd-plus check mine.py:Value\n"
+        "  micrograd-plus check micrograd.engine:Value --stage 6",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -1,4 +1,6 @@
-"""Make derivatives.csv: values and derivatives of every operation to 50 digits. Run as `python tests/reference/make.py`.
+"""Make derivatives.csv: values and derivatives of every operation to 50 digits.
+
+Run as `python tests/reference/make.py`.
 
 Each function is written as in a textbook and evaluated at 700 digits, where no digit that matters can cancel. Its
 derivatives are found twice: by differences (mpmath's `diff`), and by Cauchy's integral over a small circle around the
@@ -116,19 +118,22 @@ def both(numbers):
 
 
 DOMAINS = {
-    **dict.fromkeys(("log", "log2", "log10", "sqrt"), [*SIZES, *beside(1.0), 1e20, 1e300]),
+    **{name: [*SIZES, *beside(1.0), 1e20, 1e300] for name in ("log", "log2", "log10", "sqrt")},
     **dict.fromkeys(("cbrt", "reciprocal", "abs", "neg", "relu", "sign", "step"), both([*SIZES, 1e20, 1e100])),
     **dict.fromkeys(("floor", "ceil"), both([0.5, 0.7, 3.7, 1e10 + 0.25, math.nextafter(2.0, 1.0)])),
-    **dict.fromkeys(("exp", "sinh", "cosh", "expm1"), [0.0, *both([*SIZES, 700.0]), -744.0]),
-    **dict.fromkeys(("sin", "cos"), [0.0, *both(SIZES), *beside(math.pi), *beside(math.pi / 2), 1e10, 1e22, 1e300]),
+    **{name: [0.0, *both([*SIZES, 700.0]), -744.0] for name in ("exp", "sinh", "cosh", "expm1")},
+    **{name: [0.0, *both(SIZES), *beside(math.pi), *beside(math.pi / 2), 1e10, 1e22, 1e300] for name in ("sin", "cos")},
     "tan": [0.0, *both(SIZES), *beside(math.pi), math.pi / 2, math.nextafter(math.pi / 2, 0.0), 1e10, 1e22],
-    **dict.fromkeys(("asin", "acos", "atanh"), [0.0, *both([x for x in SIZES if x < 1.0] + [beside(1.0)[0], 0.999])]),
-    **dict.fromkeys(("tanh", "sigmoid", "softplus", "silu"), [0.0, *both([*SIZES, 300.0]), -700.0]),
-    **dict.fromkeys(("atan", "asinh"), [0.0, *both([*SIZES, 1e10, 1e100])]),
+    **{
+        name: [0.0, *both([x for x in SIZES if x < 1.0] + [beside(1.0)[0], 0.999])]
+        for name in ("asin", "acos", "atanh")
+    },
+    **{name: [0.0, *both([*SIZES, 300.0]), -700.0] for name in ("tanh", "sigmoid", "softplus", "silu")},
+    **{name: [0.0, *both([*SIZES, 1e10, 1e100])] for name in ("atan", "asinh")},
     "acosh": [beside(1.0)[1], 1.001, 1.5, 2.0, 10.0, 1e10, 1e100, 1e300],
     "log1p": [0.0, *both([1e-300, 1e-20, 1e-8, 1e-3, 0.1, 0.5, 0.7]), beside(-1.0)[1], 1.3, 10.0, 1e20, 1e300],
-    **dict.fromkeys(("erf", "erfc"), [0.0, *both([x for x in SIZES if x < 5.0]), 5.9, -5.9, 10.0, 26.0]),
-    **dict.fromkeys(("ndtr", "gelu"), [0.0, *both([x for x in SIZES if x < 5.0]), 8.0, -8.0, -20.0, -37.0]),
+    **{name: [0.0, *both([x for x in SIZES if x < 5.0]), 5.9, -5.9, 10.0, 26.0] for name in ("erf", "erfc")},
+    **{name: [0.0, *both([x for x in SIZES if x < 5.0]), 8.0, -8.0, -20.0, -37.0] for name in ("ndtr", "gelu")},
 }
 PAIRS = [(0.7, 1.3), (-0.7, 1.3), (1.3, -0.7), (-2.0, -3.7), (1e-8, 3.7), (3.7, 1e-8), (1e10, 2.0), (1e-100, 1e-90)]
 CLOSE = [(1.0, math.nextafter(1.0, 2.0)), (30.0, -30.0), (-30.0, 30.0), (700.0, 699.0), (-400.0, 400.0), (0.1, 0.3)]
@@ -143,7 +148,7 @@ COUPLES = {
     "leaky_relu": [(0.7, 0.01), (-0.7, 0.01), (-1e10, 0.2), (1e-300, 0.3)],
     "elu": [(0.7, 1.0), (-0.7, 1.0), (-1e-10, 2.0), (-40.0, 0.5), (-700.0, 1.5)],
     "gaussian": [(0.7, -0.5), (3.0, -0.5), (30.0, -0.5), (1e-8, -1.0), (0.0, -0.5), (2.0, 1.0), (38.0, -0.5)],
-    **dict.fromkeys(("logsumexp", "softmax", "log_softmax"), [(0.7, 1.3), (-0.7, 1.3), *CLOSE]),
+    **{name: [(0.7, 1.3), (-0.7, 1.3), *CLOSE] for name in ("logsumexp", "softmax", "log_softmax")},
 }  # fmt: skip
 
 

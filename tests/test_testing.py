@@ -381,7 +381,7 @@ def test_of_several_arguments_that_on_a_kink_is_named():
 
 
 def test_an_end_of_the_domain_at_which_the_slope_is_finite_cannot_be_checked():
-    text = complaint(check_grads, lambda x: mg.erf(mg.sqrt(x) ** 3), (0.0,), order=1)
+    text = complaint(check_grads, lambda x: mg.erf(x**1.5), (0.0,), order=1)
     assert "cannot be checked with respect to x: it has no values on both sides" in text
 
 

@@ -106,7 +106,7 @@ def tree_map(function: Function, tree: Any, *others: Any, what: str = "the trees
     >>> tree_map(lambda x, y: x + y, {"w": [1.0, 2.0]}, {"w": [10.0, 20.0]})
     {'w': [11.0, 22.0]}
     """
-    leaves, structure = tree_flatten(tree)
+    leaves, structure = tree_flatten(tree, what)
     columns = [leaves_like(structure, tree, other, what) for other in others]
     return tree_unflatten(structure, map(function, leaves, *columns))
 

@@ -322,7 +322,8 @@ class _Gradients:
         for gradient, original, structure in zip(found, self.given, wanted, strict=True):
             gradient = [] if _is_frozen(original) else _frozen_like(gradient, original)
             _alike(gradient, structure, f"{caller}: what {name} returned", "the argument")
-            result.append(tree_map(lambda g: real(g, f"{caller}: a number that {name} returned"), gradient))
+            what = f"{caller}: a number that {name} returned"
+            result.append(tree_map(lambda g, what=what: real(g, what), gradient, what=what))  # type: ignore[misc]
         return tuple(result)
 
 

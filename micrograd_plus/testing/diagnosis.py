@@ -29,7 +29,7 @@ def diagnosis(claim: Claim, names: list[str], method: str, culprit: int) -> str:
     least = NEAR * max(map(abs, right.values()))
 
     def same(x: float, y: float) -> bool:
-        return abs(x - y) <= NEAR * max(abs(x), abs(y)) + 1e-4 * least
+        return abs(x - y) <= NEAR * max(abs(x), abs(y)) + 1e-2 * least
 
     if not all(map(math.isfinite, (*found.values(), *right.values()))):
         return ""

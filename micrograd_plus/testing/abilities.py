@@ -183,12 +183,12 @@ def doublings(engine: Engine, broken: set[str]) -> None:
     if "+" in broken:
         raise Missing("it needs +")
     for n in (4, 8, 12, *range(14, 28, 2), 60):
-        start, x = time.perf_counter(), engine.make(1.0)
+        start, x = time.process_time(), engine.make(1.0)
         y = x
         for _ in range(n):
             y = y + y
         _sweep(engine, y, f"{n} times y = y + y")
-        if (seconds := time.perf_counter() - start) > 0.3 and n < 60:
+        if (seconds := time.process_time() - start) > 1.0 and n < 60:
             raise Wrong(f"{n} times y = y + y", f"takes {seconds:.1f} s, and twice as long with each doubling")
         _equal(engine, f"{n} times y = y + y", "gradient of x", engine.grad(x), 2.0**n)
 
@@ -372,13 +372,13 @@ def long_chain(engine: Engine, broken: set[str]) -> None:
     if "+" in broken:
         raise Missing("it needs +")
     for n in (100, 1000, 10_000):
-        start, x, c = time.perf_counter(), engine.make(1.0), engine.make(0.5)
+        start, x, c = time.process_time(), engine.make(1.0), engine.make(0.5)
         y = x
         for _ in range(n):
             y = y + c
         _sweep(engine, y, f"{n:,} times y = y + c")
         _equal(engine, f"{n:,} times y = y + c", "gradient of c", engine.grad(c), float(n))
-        if (seconds := time.perf_counter() - start) > 1.0 and n == 1000:
+        if (seconds := time.process_time() - start) > 2.0 and n == 1000:
             raise Because(
                 Wrong(f"{n:,} times y = y + c", f"takes {seconds:.1f} s"),
                 "To look for a Value in a list takes longer, the longer the list: remember what was visited in a set.",

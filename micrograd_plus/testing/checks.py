@@ -323,7 +323,7 @@ class _Gradients:
             gradient = [] if _is_frozen(original) else _frozen_like(gradient, original)
             _alike(gradient, structure, f"{caller}: what {name} returned", "the argument")
             what = f"{caller}: a number that {name} returned"
-            result.append(tree_map(lambda g, what=what: real(g, what), gradient, what=what))  # type: ignore[misc]
+            result.append(tree_map(lambda g, what=what: real(g, what), gradient, what=what))
         return tuple(result)
 
 

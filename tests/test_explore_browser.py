@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import micrograd_plus as mg
 from micrograd_plus import Value
-from micrograd_plus.functions import KERNELS, OVER_NUMBERS, over_numbers
+from micrograd_plus.functions import KERNELS
 from micrograd_plus.losses import mse
 from micrograd_plus.machinery.digits import times
 from micrograd_plus.nn import MLP
@@ -423,10 +423,9 @@ def test_what_python_refuses_is_an_error_at_that_number_and_blank_after_it(page)
 
 
 def test_an_operation_without_javascript_keeps_its_number_and_locks_its_inputs(page):
-    over_numbers("cubed_by_hand", lambda x: x**3)
     try:
 
-        @rule("cubed_by_hand({x})", "The cube: cubed_by_hand(2.0) is 8.0")
+        @rule(over_floats=lambda x: x**3)
         def cubed_by_hand(x):
             return cubed_by_hand(x), 3.0 * x * x
 
@@ -441,7 +440,7 @@ def test_an_operation_without_javascript_keeps_its_number_and_locks_its_inputs(p
         chromium.execute_script("explore.set('y', 2)")
         assert (state(chromium, "v3"), state(chromium, "x", "grad")) == (54.0, 54.0)
     finally:
-        del OVER_NUMBERS["cubed_by_hand"], RULES["cubed_by_hand"], FUNCTIONS["cubed_by_hand"], KERNELS["cubed_by_hand"]
+        del RULES["cubed_by_hand"], FUNCTIONS["cubed_by_hand"], KERNELS["cubed_by_hand"]
 
 
 def test_practice_hides_the_next_number_and_says_what_is_wrong(page):

@@ -10,7 +10,7 @@ import pytest
 from test_accuracy import operands
 
 from micrograd_plus.explore.page import _file, _kernels
-from micrograd_plus.functions import KERNELS, OVER_NUMBERS, over_numbers
+from micrograd_plus.functions import KERNELS
 from micrograd_plus.jit.javascript import formulas, rules
 from micrograd_plus.rules import FUNCTIONS, RULES, rule
 
@@ -131,14 +131,11 @@ def own_rules():
     def branching(x):
         return branching(x), 2.0 if x > 0.0 else 1.0
 
-    over_numbers("hidden", lambda x: x)
-
-    @rule("hidden({x})", "What only Python knows: hidden(2.0) is 2.0")
+    @rule(over_floats=lambda x: x)
     def hidden(x):
         return hidden(x), 1.0
 
     yield [RULES[name] for name in ("swish", "new", "branching", "hidden")]
-    del OVER_NUMBERS["hidden"]
     for name in RULES.keys() - before:
         del RULES[name], FUNCTIONS[name], KERNELS[name]
 

@@ -904,7 +904,7 @@ def test_the_first_line_says_what_runs(capsys):
 
 
 def test_the_argument_of_old_says_the_new_word():
-    with pytest.raises(TypeError, match="there is no argument compile; .* backend="):
+    with pytest.raises(TypeError, match=r"there is no argument compile; .* backend="):
         weights(compile=True)
     with pytest.raises(TypeError, match="there is no argument verbose"):
         weights(verbose=True)

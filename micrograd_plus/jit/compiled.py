@@ -93,7 +93,7 @@ class Compiled:
             try:
                 result, self.reason = program(leaves), ""
                 return result
-            except Exception:  # noqa: S110: whatever it is, below it is told
+            except Exception:  # whatever it is, below it is told
                 pass
         try:
             program, leaves = self._program(args, kwargs)
@@ -188,7 +188,7 @@ class Compiled:
         of_one_length(lengths)
         return tuple(marked)
 
-    # Programs ----------------------------------------------------------------------------------------------------------
+    # Programs ---------------------------------------------------------------------------------------------------------
 
     def _new(self, key: Any, leaves: list[Any], structure: Any) -> Any:
         with_collector = gc.isenabled()

@@ -269,9 +269,9 @@ class Condition(Symbol):
         x, y = trace.number(x, "where"), trace.number(y, "where")
         if x is y or _is(x, y):
             return x
-        if _is(x, 0.0) and self.operation == "<=" and type(y) is Symbol and y.operation == "step":
-            if self.operands[0] is y.operands[0] and _is(self.operands[1], 0.0):
-                return y  # the slope of relu: a step is 0 there anyway
+        is_step = type(y) is Symbol and y.operation == "step" and self.operation == "<=" and _is(x, 0.0)
+        if is_step and self.operands[0] is y.operands[0] and _is(self.operands[1], 0.0):
+            return y  # the slope of relu: a step is 0 there anyway
         if type(x) is Symbol and x.operation == "where" and _is(y, x.operands[2]):
             both = self & x.operands[0]  # one choice for two: else they grow in each other
             return both.where(x.operands[1], y, by_chain or x.by_chain)
@@ -420,7 +420,7 @@ def _over_sequence(trace: Trace, name: str, operands: tuple[Any, ...]) -> Any:
     return trace.assign("item", (trace.assign(name, in_order_), place))
 
 
-# Operators as they are in Number, but sooner for numbers of one trace --------------------------------------------------
+# Operators as they are in Number, but sooner for numbers of one trace -------------------------------------------------
 
 
 def _sooner(name: str) -> None:

@@ -386,19 +386,23 @@ class _Code:
         return INTRINSICS + "".join(self.called.values())
 
     def _compiled(self, text: str, name: str, level: int) -> int:
-        engine = _engine(text, level)
+        engine, module = _engine(text, level)
         engine.finalize_object()
         self._kept.append(engine)
-        return int(engine.get_function_address(name))
+        address = int(engine.get_function_address(name))
+        engine.remove_module(module)  # the machine code stays, what it was made from takes ten times the room
+        module.close()
+        return address
 
 
-def _engine(text: str, level: int = 0) -> Any:
+def _engine(text: str, level: int = 0) -> tuple[Any, Any]:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features().flatten()
     target = llvm.Target.from_default_triple()
     machine = target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=level, jit=True)
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(text), machine)
+    module = llvm.parse_assembly(text)
+    return llvm.create_mcjit_compiler(module, machine), module
 
 
 _engine("")  # from then on LLVM knows the functions of the C library

@@ -86,28 +86,21 @@ class Trace:
         return symbol
 
     def assign(self, operation: str, operands: tuple[Any, ...], *, by_chain: bool = False) -> Symbol:
-        """The symbol of that operation on these operands, symbols and floats."""
-        key: list[Any] = [operation]
-        for x in operands:
-            if type(x) is float:
-                key.append((x or repr(x),))  # tells 0.0 from -0.0, and a number from an index
-            elif isinstance(x, Symbol):
-                if x.trace is not self:
-                    self.refuse(f"{x!r} is of another program: it was kept from another call")
-                key.append(x.index)
-                by_chain = by_chain or x.by_chain
-            else:
-                key.append(x)
-        found = self._known.get(place := tuple(key))
+        """The symbol of that operation on these operands, symbols of this trace and floats."""
+        # Of a zero its text tells 0.0 from -0.0, and the tuple a number from an index.
+        key = operation, *[(x or repr(x),) if type(x) is float else getattr(x, "index", x) for x in operands]
+        found = self._known.get(key)
         if found is None and operation in COMMUTATIVE:
             found = self._known.get((operation, key[2], key[1]))
         if found is None:
             if not self.running:
-                self.refuse(f"{operands!r} is of another program: it was kept from another call")
+                self.foreign(operands)
+            for x in operands:
+                by_chain = by_chain or (isinstance(x, Symbol) and x.by_chain)
             if operation in PARTIAL and not by_chain:
                 self.unguarded(operation)
             kind = Condition if operation in CONDITIONS else Symbol
-            found = self._known[place] = kind(self, operation, operands, by_chain)
+            found = self._known[key] = kind(self, operation, operands, by_chain)
             self.lines.append(found)
         return found
 
@@ -116,7 +109,9 @@ class Trace:
 
         TypeError if it is none, or a Value: of a transform inside, it would not have come here.
         """
-        if type(x) is Condition:
+        if type(x) is float or (type(x) is Symbol and x.trace is self):
+            return x
+        if type(x) is Condition and x.trace is self:
             return self.assign("where", (x, 1.0, 0.0))
         if isinstance(x, Value):
             self.refuse(
@@ -124,8 +119,8 @@ class Trace:
                 "pass it in as an argument (those of a model by model.bind(parameters)), or take its .data"
             )
         x = number(x, name)
-        if type(x) is Symbol and x.trace is not self:
-            self.refuse(f"{x!r} is of another program: it was kept from another call")
+        if isinstance(x, Symbol):
+            self.foreign(x)
         return x
 
     def close(self) -> None:
@@ -142,6 +137,10 @@ class Trace:
             frame = frame.f_back
         if guarded and frame:
             self.refuse(f"{operation} may raise, and the function catches that: write where(condition, x, y) instead")
+
+    def foreign(self, x: Any) -> NoReturn:
+        """TypeError that says so."""
+        self.refuse(f"{x!r} is of another program: it was kept from another call")
 
     def refuse(self, message: str) -> NoReturn:
         """Raise a TypeError that names the line, and again when the function has returned, if it caught it."""
@@ -225,7 +224,7 @@ class Symbol(Number):
 
     def compare(self, holds: Any, other: Any) -> Any:
         """A condition."""
-        if not hasattr(other, "operate") and not is_real(other):
+        if type(other) is not float and not hasattr(other, "operate") and not is_real(other):
             return NotImplemented
         sign = COMPARISONS[holds.__name__]
         return self.trace.assign(sign, (self.trace.number(self, sign), self.trace.number(other, sign)))
@@ -285,19 +284,19 @@ class Condition(Symbol):
     def __and__(self, other: Any) -> Any:
         if other is self:
             return self
-        if _is_known(other):
+        if self._is_known(other):
             return self if other else False
         return self.trace.assign("and", (self, other))
 
     def __or__(self, other: Any) -> Any:
         if other is self:
             return self
-        if _is_known(other):
+        if self._is_known(other):
             return True if other else self
         return self.trace.assign("or", (self, other))
 
     def __xor__(self, other: Any) -> Any:
-        if _is_known(other):
+        if self._is_known(other):
             return ~self if other else self
         return (self & ~other) | (~self & other)
 
@@ -306,20 +305,19 @@ class Condition(Symbol):
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
+    def _is_known(self, other: Any) -> bool:
+        """Whether the other side of `&` is a bool; if it is no condition of this trace either, TypeError."""
+        if type(other) is Condition:
+            return other.trace is not self.trace and self.trace.foreign(other)
+        if type(other) is bool or getattr(getattr(other, "dtype", None), "kind", "") == "b":
+            return True
+        raise TypeError(f"expected a condition, as x > 0.0, got {other!r}")
+
     def __pos__(self) -> Any:
         return self.trace.number(self, "pos")
 
 
 CONDITIONS = {*COMPARISONS.values(), "and", "or", "not"}
-
-
-def _is_known(other: Any) -> bool:
-    """Whether the other side of `&` is a bool; if it is no condition at all, TypeError."""
-    if type(other) is Condition:
-        return False
-    if type(other) is bool or getattr(getattr(other, "dtype", None), "kind", "") == "b":
-        return True
-    raise TypeError(f"expected a condition, as x > 0.0, got {other!r}")
 
 
 # Trivial arithmetic ---------------------------------------------------------------------------------------------------
@@ -367,9 +365,9 @@ def _sub(trace: Trace, x: Any, y: Any) -> Any:
 
 
 def _mul(trace: Trace, x: Any, y: Any, operation: str = "mul", by_chain: bool = False) -> Any:
-    for factor, other in ((x, y), (y, x)):
-        if type(factor) is float and factor in (1.0, -1.0):
-            return other if factor > 0.0 else _neg(trace, other, by_chain)
+    factor, other = (x, y) if type(x) is float else (y, x)
+    if type(factor) is float and factor in (1.0, -1.0):
+        return other if factor > 0.0 else _neg(trace, other, by_chain)
     return trace.assign(operation, (x, y), by_chain=by_chain)
 
 
@@ -428,7 +426,7 @@ def _sooner(name: str) -> None:
     usual, usual_reflected = getattr(Number, f"__{name}__"), getattr(Number, f"__r{name}__")
 
     def operator(x: Any, y: Any) -> Any:
-        if type(x) is Symbol and (type(y) is Symbol or type(y) is float):
+        if type(x) is Symbol and (type(y) is float or (type(y) is Symbol and y.trace is x.trace)):
             return simpler(x.trace, x, y)
         return usual(x, y)
 

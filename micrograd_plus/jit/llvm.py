@@ -82,9 +82,17 @@ class Program:
 
     def __init__(self, inputs: Sequence[Symbol], outputs: list[Any], structure: Any, name: str) -> None:
         self._code = code = _Code(inputs, outputs, 1)
-        self.source, self._fill = code.source, filler(structure)
+        places: dict[int, str] = {}
+        texts, pattern = [], ""
+        for y in outputs:  # what is constant, or was there before, as half of a Hessian, is not read
+            is_new = type(y) is not float and y.index not in places
+            if is_new:
+                places[y.index] = f"y[{len(places)}]"
+            pattern += "d" if is_new else "8x"
+            texts.append(repr(y) if type(y) is float else places[y.index])
+        self._fill = filler(structure, texts=iter(texts))
         self._pack = struct.Struct(f"{code.n}d").pack_into
-        self._unpack = struct.Struct(f"{code.k}d").unpack_from
+        self._unpack = struct.Struct(pattern).unpack_from
         self._run = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(code.address)
         self._memory: list[Any] = []  # what no thread is using
 

@@ -45,7 +45,7 @@ from ..functions import is_real, number
 from ..machinery.digits import times
 from ..machinery.formulas import OF_OTHERS, in_order, made_of
 from ..machinery.operators import Number
-from ..rules import RULES, Rule
+from ..rules import FUNCTIONS, RULES, Rule
 from ..transforms import _levels
 from ..value import Value, operate
 
@@ -85,7 +85,7 @@ class Trace:
         self.lines.append(symbol)
         return symbol
 
-    def assign(self, operation: str, operands: tuple[Any, ...], *, by_chain: bool = False) -> Symbol:
+    def assign(self, operation: str, operands: tuple[Any, ...], *, by_chain: bool = False) -> Any:
         """The symbol of that operation on these operands, symbols of this trace and floats."""
         # Of a zero its text tells 0.0 from -0.0, and the tuple a number from an index.
         key = operation, *[(x or repr(x),) if type(x) is float else getattr(x, "index", x) for x in operands]
@@ -96,7 +96,12 @@ class Trace:
             if not self.running:
                 self.foreign(operands)
             for x in operands:
-                by_chain = by_chain or (isinstance(x, Symbol) and x.by_chain)
+                if isinstance(x, Symbol):
+                    by_chain = by_chain or x.by_chain
+                    if x.operation == "where" and operation in ARITHMETIC and float is type(x.operands[1]):
+                        folded = _folded(operation, operands, x, by_chain)
+                        if folded is not None:
+                            return folded
             if operation in PARTIAL and not by_chain:
                 self.unguarded(operation)
             kind = Condition if operation in CONDITIONS else Symbol
@@ -266,6 +271,10 @@ class Condition(Symbol):
             return operate(Rule("where", "where", self._chosen), (number(x, "where"), number(y, "where")))
         trace = self.trace
         x, y = trace.number(x, "where"), trace.number(y, "where")
+        if type(x) is Symbol and x.operation == "where" and x.operands[0] is self:
+            by_chain, x = by_chain or x.by_chain, x.operands[1]
+        if type(y) is Symbol and y.operation == "where" and y.operands[0] is self:
+            by_chain, y = by_chain or y.by_chain, y.operands[2]
         if x is y or _is(x, y):
             return x
         is_step = type(y) is Symbol and y.operation == "step" and self.operation == "<=" and _is(x, 0.0)
@@ -342,7 +351,26 @@ def _is(x: Any, y: Any) -> bool:
     return type(x) is type(y) is float and repr(x) == repr(y)
 
 
+def _folded(operation: str, operands: tuple[Any, ...], choice: Symbol, by_chain: bool) -> Any:
+    """The operation on a choice between two floats, and on floats: again such a choice. None if it is another."""
+    condition, *sides = choice.operands
+    if type(sides[1]) is not float or not all(x is choice or type(x) is float for x in operands):
+        return None
+    try:
+        found = [FUNCTIONS[operation](*[side if x is choice else x for x in operands]) for side in sides]
+    except (ValueError, ArithmeticError):
+        return None
+    return condition.where(*found, by_chain)
+
+
+ARITHMETIC = {"add", "sub", "mul", "times", "truediv", "neg", "sqrt"}  # what the rules make of choices
+
+
 def _add(trace: Trace, x: Any, y: Any) -> Any:
+    for zero, other in ((x, y), (y, x)):
+        # That -0.0 + 0.0 is 0.0 matters to the rule of sqrt, and may to a function, but not in a sum of gradients.
+        if type(zero) is float and zero == 0.0 and other.by_chain and other.operation != "sqrt":
+            return other
     if type(y) is Symbol and y.operation == "neg":
         return _sub(trace, x, y.operands[0])
     if type(x) is type(y) is Symbol and x.operation == y.operation == "where":
@@ -353,10 +381,6 @@ def _add(trace: Trace, x: Any, y: Any) -> Any:
         if type(b) is type(d) is float and b == d == 0.0 and x.by_chain and y.by_chain:
             total = trace.assign("add", (x, y))
             return (condition | other).where(total, 0.0, True)  # a sum of nothing is nothing, also in front of ∞
-    for zero, other in ((x, y), (y, x)):
-        # That -0.0 + 0.0 is 0.0 matters to the rule of sqrt, and may to a function, but not in a sum of gradients.
-        if type(zero) is float and zero == 0.0 and other.by_chain and other.operation != "sqrt":
-            return other
     return trace.assign("add", (x, y))
 
 

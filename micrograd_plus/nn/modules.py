@@ -24,7 +24,7 @@ from warnings import warn
 
 from ..draw import values_in, write
 from ..functions import is_real
-from ..machinery.digits import NOTHING
+from ..machinery.digits import NOTHING, in_order
 from ..machinery.trees import tree_map
 from ..rules import FUNCTIONS, RULES
 from ..value import Value
@@ -47,6 +47,13 @@ class _Naming(ABCMeta):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         module = super().__call__(*args, **kwargs)
+        for name, x in vars(module).items():
+            for v in values_in(x) if name[0] != "_" else ():
+                if v.left is not None and not v.level:
+                    raise TypeError(
+                        f"{cls.__name__}.{name} holds a Value that was computed, which is no parameter, and would "
+                        f"never be trained: compute with numbers first, as self.{name} = Value({v.data!r})"
+                    )
         for name, parameter in module.named_parameters():
             parameter.label = name
         return module
@@ -230,11 +237,20 @@ class Module(metaclass=_Naming):
         if not isinstance(document, dict) or document.get("format") != FORMAT or "parameters" not in document:
             raise ValueError(f"{os.fspath(path)}: this is JSON, but no file that `save` wrote")
         try:
-            self.load_state_dict(document["parameters"])
+            saved = document["parameters"]
+            for name, x in saved.items() if isinstance(saved, dict) else ():
+                if type(x) is float and not isfinite(x):  # Python's JSON has words for these
+                    raise ValueError(f"{name} is {x!r}, which is no number to go on from")
+            self.load_state_dict(saved)
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)}, saved from {document.get('module')}: {error}") from None
         if document.get("module") != repr(self):
             warn(f"{os.fspath(path)} was saved from {document.get('module')}, and this is {self!r}", stacklevel=2)
+        elif "<lambda>" in repr(self):
+            warn(
+                f"{os.fspath(path)}: {self!r} may be another <lambda> than was saved; a function has a name",
+                stacklevel=2,
+            )
 
     def bind(self: Self, parameters: Sequence[Any] | dict[str, Any]) -> Self:
         """The same network over other numbers, of any kind, which may stand for inputs of a transform.
@@ -612,6 +628,8 @@ def _check_names(module: Module, names: list[str], state: Any) -> None:
 
 def _numbers(inputs: Any, n: int, module: Module) -> list[Any]:
     """The inputs as a list of n numbers; one number stands for a list of one."""
+    if hasattr(inputs, "iloc") or isinstance(inputs, dict | set | frozenset):
+        in_order(inputs, repr(module))  # which refuses them
     if hasattr(inputs, "tolist"):
         inputs = inputs.tolist()  # Python's floats are faster than NumPy's
     numbers = inputs if type(inputs) is list else list(inputs) if hasattr(inputs, "__iter__") else [inputs]

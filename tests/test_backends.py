@@ -1,6 +1,10 @@
 """Every backend of jit says what eager says: each kind of program with its value, gradient and Hessian, and batches."""
 
 import math
+import os
+import subprocess
+import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -151,10 +155,10 @@ def test_an_operation_of_ones_own_is_called_back_and_what_it_raises_arrives(back
         assert numbers(program(2.0)) == [12.0, 12.0]
         over = jit(vmap(lambda x: tripled(x) * x, reduce="sum"), backend)
         assert over(np.arange(5.0)) == 90.0
-        with pytest.raises(ValueError, match="math domain error|expected a positive"):
+        with pytest.raises(ValueError, match=r"math domain error|expected a positive"):
             program(200.0)
         if backend == "llvm":  # also from the threads of a big batch
-            with pytest.raises(ValueError, match="math domain error|expected a positive"):
+            with pytest.raises(ValueError, match=r"math domain error|expected a positive"):
                 over(np.full(9000, 200.0))
     finally:
         del RULES["tripled"], FUNCTIONS["tripled"], KERNELS["tripled"]
@@ -187,7 +191,7 @@ def test_an_array_is_a_vector(backend):
     from scipy.optimize import minimize
 
     def rosenbrock(x):
-        return mg.sum([100.0 * (b - a * a) ** 2 + (1.0 - a) ** 2 for a, b in zip(x, x[1:], strict=False)])
+        return mg.sum([100.0 * (b - a * a) ** 2 + (1.0 - a) ** 2 for a, b in pairwise(x)])
 
     program = jit(value_and_grad(rosenbrock), backend)
     x = np.array([-1.2, 1.0, 1.0])
@@ -250,3 +254,36 @@ def test_a_long_program_is_cut_into_functions_that_hand_over(monkeypatch):
     assert close(jit(f, "llvm")([0.5, 1.5, -2.0]), expected)
     over = jit(vmap(lambda a, b: f([a, b, -2.0])), "llvm")(np.array([0.5] * 9), np.array([1.5] * 9))
     assert close([column[8] for column in over], expected)
+
+
+def test_results_that_are_constant_or_there_twice_come_out_all_the_same():
+    def f(x):
+        return [x[0], -0.0, 0.0, x[0], nan, (inf, x[1] * x[1], x[1] * x[1]), {"a": x[1]}]
+
+    for backend in BACKENDS:
+        assert repr(jit(f, backend)([2.0, 3.0])) == "[2.0, -0.0, 0.0, 2.0, nan, (inf, 9.0, 9.0), {'a': 3.0}]"
+
+
+DIVIDED = """
+import jax, numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+import micrograd_plus as mg
+
+assert len(jax.devices()) == 4
+step = mg.jit(mg.vmap(mg.value_and_grad(lambda w, x: (w[0] * x + w[1]).tanh() ** 2), (None, 0), reduce="mean"), "jax")
+x = np.linspace(-2.0, 2.0, 1000)
+value, gradient = step([0.5, 0.25], x)
+with jax.enable_x64(True):
+    pieces = jax.device_put(x, NamedSharding(Mesh(jax.devices(), "batch"), PartitionSpec("batch")))
+assert len(pieces.sharding.device_set) == 4
+divided = step([0.5, 0.25], pieces)
+assert np.allclose([value, *gradient], [divided[0], *divided[1]], rtol=1e-12, atol=0.0)
+eager = [mg.value_and_grad(lambda w: (w[0] * a + w[1]).tanh() ** 2)([0.5, 0.25]) for a in x.tolist()]
+assert np.allclose([value, *gradient], np.mean([[v, *g] for v, g in eager], axis=0), rtol=1e-12, atol=1e-15)
+"""
+
+
+def test_a_batch_may_be_divided_among_four_devices():
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run([sys.executable, "-c", DIVIDED], env={**os.environ, **flags}, capture_output=True, text=True)
+    assert not done.returncode, done.stderr

@@ -470,10 +470,6 @@ def test_a_condition_times_a_number_is_a_number():
         assert found == expected
 
 
-def cubed(x):
-    return x**3
-
-
 def test_the_collector_is_as_it_was():
     assert gc.isenabled()
     jit(mg.sin)(1.0)

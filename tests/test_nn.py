@@ -1302,3 +1302,46 @@ def test_other_bases_of_a_module_are_told_of_its_subclasses():
 def _modules(y):
     """The modules whose result a Value is."""
     return tuple(module for module, _ in y.rule.calls)
+
+
+def test_a_parameter_that_was_computed_is_refused_when_the_module_is_made():
+    class Scaled(Module):
+        def __init__(self):
+            self.parts = [Value(0.5) * 0.5]
+
+    with pytest.raises(TypeError, match=r"Scaled\.parts .* self\.parts = Value\(0\.25\)"):
+        Scaled()
+
+
+class Frame:
+    """As far as a table of pandas' is concerned: iterating gives the labels."""
+
+    iloc = None
+
+    def __iter__(self):
+        return iter([0, 1])
+
+
+@pytest.mark.parametrize("inputs", [{0: 5.0, 1: 7.0}, {5.0, 7.0}, Frame()])
+def test_inputs_without_an_order_are_refused(inputs):
+    for model in (Neuron(2), Layer(2, 2), MLP(2, [1])):
+        with pytest.raises(TypeError, match="expected numbers in order"):
+            model(inputs)
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity", "1e400"])
+def test_load_refuses_what_is_no_number(word, tmp_path):
+    path, model = tmp_path / "m.json", Neuron(1, seed=1)
+    model.save(path)
+    path.write_text(path.read_text().replace('"bias": 0.0', f'"bias": {word}'))
+    before = model.state_dict()
+    with pytest.raises(ValueError, match=r"bias is -?(nan|inf)"):
+        model.load(path)
+    assert model.state_dict() == before
+
+
+def test_load_warns_of_functions_without_a_name(tmp_path):
+    path = tmp_path / "m.json"
+    Neuron(1, lambda x: x * x).save(path)
+    with pytest.warns(UserWarning, match="another <lambda>"):
+        Neuron(1, lambda x: -x).load(path)

@@ -904,9 +904,28 @@ def test_the_first_line_says_what_runs(capsys):
 
 
 def test_the_argument_of_old_says_the_new_word():
-    with pytest.raises(TypeError, match="there is no argument compile; .* backend="):
+    with pytest.raises(TypeError, match=r"there is no argument compile; .* backend="):
         weights(compile=True)
     with pytest.raises(TypeError, match="there is no argument verbose"):
         weights(verbose=True)
     with pytest.raises(ValueError, match="backend must be None or one of python, llvm, jax; got 'numba'"):
         weights(backend="numba")
+
+
+@pytest.mark.parametrize("backend", [None, "python"])
+@pytest.mark.parametrize("bad", [(math.nan, 1.0), (1.0, math.nan), (1.0, None)])
+def test_an_item_that_fails_is_named(bad, backend):
+    model = Neuron(1, "linear", seed=1)
+    data = [(float(i), 2.0) for i in range(6)]
+    data[4] = bad
+    optimizer = SGD(model.parameters(), lr=1e-3, momentum=0.5)
+    with pytest.raises((TypeError, ValueError, ArithmeticError)) as caught:
+        fit(model, data, mse, optimizer, batch_size=2, epochs=3, seed=1, backend=backend, progress=False)
+    assert any("Item 4 of the data" in note for note in caught.value.__notes__)
+
+
+def test_of_a_training_that_diverges_no_item_is_named():
+    model = Neuron(1, "linear", seed=1)
+    with pytest.raises(ArithmeticError) as caught:
+        fit(model, [(1e3, 2.0), (2e3, 1.0)], mse, SGD(model.parameters(), lr=1e3), epochs=99, progress=False)
+    assert not any("Item" in note for note in getattr(caught.value, "__notes__", []))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 from _thread import allocate_lock
-from itertools import count
-from math import prod
+from itertools import count, islice
+from math import inf, nan, prod
 
 from ..batch import mapped_arguments, of_one_length, reduced
 from ..functions import is_real, number, real
@@ -93,7 +93,7 @@ class Compiled:
             try:
                 result, self.reason = program(leaves), ""
                 return result
-            except Exception:  # noqa: S110: whatever it is, below it is told
+            except Exception:  # whatever it is, below it is told
                 pass
         try:
             program, leaves = self._program(args, kwargs)
@@ -188,7 +188,7 @@ class Compiled:
         of_one_length(lengths)
         return tuple(marked)
 
-    # Programs ----------------------------------------------------------------------------------------------------------
+    # Programs ---------------------------------------------------------------------------------------------------------
 
     def _new(self, key: Any, leaves: list[Any], structure: Any) -> Any:
         with_collector = gc.isenabled()
@@ -391,34 +391,36 @@ def _name_parts(structure: Any, name: str, found: list[str]) -> None:
             _name_parts(part, f"{name}{key}", found)
 
 
-def filler(structure: Any, array: Function = array) -> Function:
-    """The function from a sequence of as many numbers to the tree of that structure: `tree_unflatten`, but fast.
+def filler(structure: Any, array: Function = array, texts: Iterator[str] | None = None) -> Function:
+    """The function from a sequence `y` of numbers to the tree of that structure: `tree_unflatten`, but fast.
+
+    Its numbers are those of y in their order, or what `texts` say.
 
     >>> filler(tree_flatten({"w": [0.0, 0.0], "b": (0.0,)})[1])([1.0, 2.0, 3.0])
     {'w': [1.0, 2.0], 'b': (3.0,)}
     """
-    words: dict[str, Any] = {}
-    text = _filling(structure, words, count(), array, structure)
+    words: dict[str, Any] = {"inf": inf, "nan": nan}
+    text = _filling(structure, words, texts or (f"y[{i}]" for i in count()), array)
     return eval(f"lambda y: {text}", words)  # type: ignore[no-any-return]
 
 
-def _filling(structure: Any, words: dict[str, Any], places: Iterator[int], array: Function, whole: Any) -> str:
+def _filling(structure: Any, words: dict[str, Any], texts: Iterator[str], array: Function) -> str:
     def word(x: Any) -> str:
         words[f"w{len(words)}"] = x
         return f"w{len(words) - 1}"
 
     if structure is NUMBER:
-        return f"y[{next(places)}]"
+        return next(texts)
     if type(structure) is Static:
         return word(structure.it)
     kind, rest, parts = structure
     if type(parts) is int:
-        numbers = [next(places) for _ in range(parts)]
-        text = f"*y[{numbers[0]}:{numbers[-1] + 1}]" if numbers else ""
-        if kind is list and structure is whole:
-            return "list(y)"
+        numbers = [*islice(texts, parts)]
+        start = int(numbers[0][2:-1]) if parts and numbers[0].startswith("y[") else 0
+        are_in_order = parts > 0 and numbers == [f"y[{i}]" for i in range(start, start + parts)]
+        text = f"*y[{start}:{start + parts}]" if are_in_order else ", ".join(numbers)
     else:
-        text = ", ".join([_filling(part, words, places, array, whole) for part in parts])
+        text = ", ".join([_filling(part, words, texts, array) for part in parts])
     if kind is list:
         return f"[{text}]"
     if kind is tuple:

@@ -64,10 +64,9 @@ TEXTS = {
 }
 TEXTS |= {sign: f"{{r}} = fcmp {name} T {{0}}, {{1}}" for sign, name in {"<": "olt", "<=": "ole", ">": "ogt"}.items()}
 TEXTS |= {sign: f"{{r}} = fcmp {name} T {{0}}, {{1}}" for sign, name in {">=": "oge", "==": "oeq", "!=": "une"}.items()}
-INTRINSICS = "".join(
-    [f"declare {kind} @llvm.{name}.{suffix}({kind})\n" for kind, suffix in (("double", "f64"), ("<8 x double>", "v8f64"))
-     for name in ("fabs", "sqrt", "floor", "ceil")]
-) + "declare <8 x double> @llvm.fma.v8f64(<8 x double>, <8 x double>, <8 x double>)\n"  # fmt: skip
+INTRINSICS = "declare <8 x double> @llvm.fma.v8f64(<8 x double>, <8 x double>, <8 x double>)\n"
+for _name in ("fabs", "sqrt", "floor", "ceil"):
+    INTRINSICS += f"declare double @llvm.{_name}.f64(double)\ndeclare <8 x double> @llvm.{_name}.v8f64(<8 x double>)\n"
 
 _raised = local()  # what Python raised while it was called from machine code, in this thread
 
@@ -83,9 +82,17 @@ class Program:
 
     def __init__(self, inputs: Sequence[Symbol], outputs: list[Any], structure: Any, name: str) -> None:
         self._code = code = _Code(inputs, outputs, 1)
-        self.source, self._fill = code.source, filler(structure)
+        places: dict[int, str] = {}
+        texts, pattern = [], ""
+        for y in outputs:  # what is constant, or was there before, as half of a Hessian, is not read
+            is_new = type(y) is not float and y.index not in places
+            if is_new:
+                places[y.index] = f"y[{len(places)}]"
+            pattern += "d" if is_new else "8x"
+            texts.append(repr(y) if type(y) is float else places[y.index])
+        self._fill = filler(structure, texts=iter(texts))
         self._pack = struct.Struct(f"{code.n}d").pack_into
-        self._unpack = struct.Struct(f"{code.k}d").unpack_from
+        self._unpack = struct.Struct(pattern).unpack_from
         self._run = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(code.address)
         self._memory: list[Any] = []  # what no thread is using
 
@@ -175,8 +182,8 @@ class Batched:
             else:
                 copied(f"y{j}", f"%r{j}", place(f"d{j}", "%stacks", counts[""]))
                 counts[""] += 1
-        head = "define void @batch(ptr %m, ptr %columns, ptr %stacks, ptr %sums, i64 %count, i64 %stride) {\nbr label %loop"
-        head += "\nloop:\n%j = phi i64 [ 0, %0 ], [ %next, %loop ]\n%at = mul i64 %j, 8\n"
+        head = "define void @batch(ptr %m, ptr %columns, ptr %stacks, ptr %sums, i64 %count, i64 %stride) {\n"
+        head += "br label %loop\nloop:\n%j = phi i64 [ 0, %0 ], [ %next, %loop ]\n%at = mul i64 %j, 8\n"
         tail = "\n%next = add i64 %j, 1\n%more = icmp slt i64 %next, %count\nbr i1 %more, label %loop, label %done"
         return (head + "\n".join(lines) + tail + "\ndone:\nret void\n}").replace("V", f"<{LANES} x double>")
 
@@ -346,7 +353,7 @@ class _Code:
                 store(i, place, here[i])
         return self._function(name, lines)
 
-    # Calls of functions ------------------------------------------------------------------------------------------------
+    # Calls of functions -----------------------------------------------------------------------------------------------
 
     def _call(self, operation: str, arity: int) -> str:
         """The text of an operation that is not in the table: a call of the C library's function, or of Python's."""
@@ -387,19 +394,23 @@ class _Code:
         return INTRINSICS + "".join(self.called.values())
 
     def _compiled(self, text: str, name: str, level: int) -> int:
-        engine = _engine(text, level)
+        engine, module = _engine(text, level)
         engine.finalize_object()
         self._kept.append(engine)
-        return int(engine.get_function_address(name))
+        address = int(engine.get_function_address(name))
+        engine.remove_module(module)  # the machine code stays, what it was made from takes ten times the room
+        module.close()
+        return address
 
 
-def _engine(text: str, level: int = 0) -> Any:
+def _engine(text: str, level: int = 0) -> tuple[Any, Any]:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features().flatten()
     target = llvm.Target.from_default_triple()
     machine = target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=level, jit=True)
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(text), machine)
+    module = llvm.parse_assembly(text)
+    return llvm.create_mcjit_compiler(module, machine), module
 
 
 _engine("")  # from then on LLVM knows the functions of the C library
@@ -411,8 +422,7 @@ _engine("")  # from then on LLVM knows the functions of the C library
 def _lane_by_lane(operation: str, arity: int) -> str:
     given, lines = ", ".join([f"V %x{i}" for i in range(arity)]), ["%y0 = fadd V zeroinitializer, zeroinitializer"]
     for lane in range(LANES):
-        for i in range(arity):
-            lines.append(f"%a{lane}{i} = extractelement V %x{i}, i64 {lane}")
+        lines += [f"%a{lane}{i} = extractelement V %x{i}, i64 {lane}" for i in range(arity)]
         numbers = ", ".join([f"double %a{lane}{i}" for i in range(arity)])
         lines.append(f"%b{lane} = call double @{operation}({numbers})")
         lines.append(f"%y{lane + 1} = insertelement V %y{lane}, double %b{lane}, i64 {lane}")
@@ -425,14 +435,15 @@ def _exponential(name: str, result: str) -> str:
     lines = [
         "%low = fcmp olt V %x, C(-746.0)\n%x1 = select B %low, V C(-746.0), V %x",
         "%high = fcmp ogt V %x1, C(710.0)\n%x2 = select B %high, V C(710.0), V %x1",
-        f"%n0 = call V @llvm.fma.v8f64(V %x2, V C({1 / log(2)!r}), V C(6755399441055744.0))",  # rounds to a whole number
+        f"%n0 = call V @llvm.fma.v8f64(V %x2, V C({1 / log(2)!r}), V C(6755399441055744.0))",  # a whole number
         "%n = fsub V %n0, C(6755399441055744.0)",
         "%r0 = call V @llvm.fma.v8f64(V %n, V C(-0.6931471803691238), V %x2)",
         "%r = call V @llvm.fma.v8f64(V %n, V C(-1.9082149292705877e-10), V %r0)",
         f"%h13 = fadd V zeroinitializer, C({1 / factorial(13)!r})",
         *[f"%h{i} = call V @llvm.fma.v8f64(V %h{i + 1}, V %r, V C({1 / factorial(i)!r}))" for i in range(12, 0, -1)],
         "%q = fmul V %h1, %r\n%one = fadd V %q, C(1.0)",
-        "%bits = bitcast V %n0 to I\n%k = sub I %bits, J(4843621399236968448)\n%k1 = ashr I %k, J(1)\n%k2 = sub I %k, %k1",
+        "%bits = bitcast V %n0 to I\n%k = sub I %bits, J(4843621399236968448)",
+        "%k1 = ashr I %k, J(1)\n%k2 = sub I %k, %k1",
         *[f"%e{i} = add I %k{i}, J(1023)\n%f{i} = shl I %e{i}, J(52)\n%s{i} = bitcast I %f{i} to V" for i in (1, 2)],
         "%half = fmul V %one, %s1\n%power = fmul V %half, %s2",
         "%scale = fmul V %s1, %s2\n%scale1 = fsub V %scale, C(1.0)",

@@ -1,9 +1,9 @@
 """The trace as a Python function over floats: straight lines, meant to be read.
 
 A number that is used more than once has a line; what is used once stands where it is used, as long as the line stays
-short enough. Operations are written by the templates of their rules. Names are those of the arguments, and labels; other
-numbers are t1, t2, ..., and those that the chain rule made d1, d2, ... What is needed only on one side of a choice is
-computed only there: `where(x > 0.0, sqrt(x), 0.0)` becomes `sqrt(x) if x > 0.0 else 0.0`, in the gradient as well.
+short enough. Operations are written by the templates of their rules. Names are those of the arguments, and labels;
+other numbers are t1, t2, ..., and those that the chain rule made d1, d2, ... What is needed only on one side of a
+choice is computed only there: `where(x > 0.0, sqrt(x), 0.0)` becomes `sqrt(x) if x > 0.0 else 0.0`, also in gradients.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ from ..functions import is_real, number
 from ..machinery.digits import times
 from ..machinery.formulas import OF_OTHERS, in_order, made_of
 from ..machinery.operators import Number
-from ..rules import RULES, Rule
+from ..rules import FUNCTIONS, RULES, Rule
 from ..transforms import _levels
 from ..value import Value, operate
 
@@ -85,29 +85,27 @@ class Trace:
         self.lines.append(symbol)
         return symbol
 
-    def assign(self, operation: str, operands: tuple[Any, ...], *, by_chain: bool = False) -> Symbol:
-        """The symbol of that operation on these operands, symbols and floats."""
-        key: list[Any] = [operation]
-        for x in operands:
-            if type(x) is float:
-                key.append((x or repr(x),))  # tells 0.0 from -0.0, and a number from an index
-            elif isinstance(x, Symbol):
-                if x.trace is not self:
-                    self.refuse(f"{x!r} is of another program: it was kept from another call")
-                key.append(x.index)
-                by_chain = by_chain or x.by_chain
-            else:
-                key.append(x)
-        found = self._known.get(place := tuple(key))
+    def assign(self, operation: str, operands: tuple[Any, ...], *, by_chain: bool = False) -> Any:
+        """The symbol of that operation on these operands, symbols of this trace and floats."""
+        # Of a zero its text tells 0.0 from -0.0, and the tuple a number from an index.
+        key = operation, *[(x or repr(x),) if type(x) is float else getattr(x, "index", x) for x in operands]
+        found = self._known.get(key)
         if found is None and operation in COMMUTATIVE:
             found = self._known.get((operation, key[2], key[1]))
         if found is None:
             if not self.running:
-                self.refuse(f"{operands!r} is of another program: it was kept from another call")
+                self.foreign(operands)
+            for x in operands:
+                if isinstance(x, Symbol):
+                    by_chain = by_chain or x.by_chain
+                    if x.operation == "where" and operation in ARITHMETIC and float is type(x.operands[1]):
+                        folded = _folded(operation, operands, x, by_chain)
+                        if folded is not None:
+                            return folded
             if operation in PARTIAL and not by_chain:
                 self.unguarded(operation)
             kind = Condition if operation in CONDITIONS else Symbol
-            found = self._known[place] = kind(self, operation, operands, by_chain)
+            found = self._known[key] = kind(self, operation, operands, by_chain)
             self.lines.append(found)
         return found
 
@@ -116,7 +114,9 @@ class Trace:
 
         TypeError if it is none, or a Value: of a transform inside, it would not have come here.
         """
-        if type(x) is Condition:
+        if type(x) is float or (type(x) is Symbol and x.trace is self):
+            return x
+        if type(x) is Condition and x.trace is self:
             return self.assign("where", (x, 1.0, 0.0))
         if isinstance(x, Value):
             self.refuse(
@@ -124,8 +124,8 @@ class Trace:
                 "pass it in as an argument (those of a model by model.bind(parameters)), or take its .data"
             )
         x = number(x, name)
-        if type(x) is Symbol and x.trace is not self:
-            self.refuse(f"{x!r} is of another program: it was kept from another call")
+        if isinstance(x, Symbol):
+            self.foreign(x)
         return x
 
     def close(self) -> None:
@@ -142,6 +142,10 @@ class Trace:
             frame = frame.f_back
         if guarded and frame:
             self.refuse(f"{operation} may raise, and the function catches that: write where(condition, x, y) instead")
+
+    def foreign(self, x: Any) -> NoReturn:
+        """TypeError that says so."""
+        self.refuse(f"{x!r} is of another program: it was kept from another call")
 
     def refuse(self, message: str) -> NoReturn:
         """Raise a TypeError that names the line, and again when the function has returned, if it caught it."""
@@ -225,7 +229,7 @@ class Symbol(Number):
 
     def compare(self, holds: Any, other: Any) -> Any:
         """A condition."""
-        if not hasattr(other, "operate") and not is_real(other):
+        if type(other) is not float and not hasattr(other, "operate") and not is_real(other):
             return NotImplemented
         sign = COMPARISONS[holds.__name__]
         return self.trace.assign(sign, (self.trace.number(self, sign), self.trace.number(other, sign)))
@@ -267,11 +271,15 @@ class Condition(Symbol):
             return operate(Rule("where", "where", self._chosen), (number(x, "where"), number(y, "where")))
         trace = self.trace
         x, y = trace.number(x, "where"), trace.number(y, "where")
+        if type(x) is Symbol and x.operation == "where" and x.operands[0] is self:
+            by_chain, x = by_chain or x.by_chain, x.operands[1]
+        if type(y) is Symbol and y.operation == "where" and y.operands[0] is self:
+            by_chain, y = by_chain or y.by_chain, y.operands[2]
         if x is y or _is(x, y):
             return x
-        if _is(x, 0.0) and self.operation == "<=" and type(y) is Symbol and y.operation == "step":
-            if self.operands[0] is y.operands[0] and _is(self.operands[1], 0.0):
-                return y  # the slope of relu: a step is 0 there anyway
+        is_step = type(y) is Symbol and y.operation == "step" and self.operation == "<=" and _is(x, 0.0)
+        if is_step and self.operands[0] is y.operands[0] and _is(self.operands[1], 0.0):
+            return y  # the slope of relu: a step is 0 there anyway
         if type(x) is Symbol and x.operation == "where" and _is(y, x.operands[2]):
             both = self & x.operands[0]  # one choice for two: else they grow in each other
             return both.where(x.operands[1], y, by_chain or x.by_chain)
@@ -285,19 +293,19 @@ class Condition(Symbol):
     def __and__(self, other: Any) -> Any:
         if other is self:
             return self
-        if _is_known(other):
+        if self._is_known(other):
             return self if other else False
         return self.trace.assign("and", (self, other))
 
     def __or__(self, other: Any) -> Any:
         if other is self:
             return self
-        if _is_known(other):
+        if self._is_known(other):
             return True if other else self
         return self.trace.assign("or", (self, other))
 
     def __xor__(self, other: Any) -> Any:
-        if _is_known(other):
+        if self._is_known(other):
             return ~self if other else self
         return (self & ~other) | (~self & other)
 
@@ -306,20 +314,19 @@ class Condition(Symbol):
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
+    def _is_known(self, other: Any) -> bool:
+        """Whether the other side of `&` is a bool; if it is no condition of this trace either, TypeError."""
+        if type(other) is Condition:
+            return other.trace is not self.trace and self.trace.foreign(other)
+        if type(other) is bool or getattr(getattr(other, "dtype", None), "kind", "") == "b":
+            return True
+        raise TypeError(f"expected a condition, as x > 0.0, got {other!r}")
+
     def __pos__(self) -> Any:
         return self.trace.number(self, "pos")
 
 
 CONDITIONS = {*COMPARISONS.values(), "and", "or", "not"}
-
-
-def _is_known(other: Any) -> bool:
-    """Whether the other side of `&` is a bool; if it is no condition at all, TypeError."""
-    if type(other) is Condition:
-        return False
-    if type(other) is bool or getattr(getattr(other, "dtype", None), "kind", "") == "b":
-        return True
-    raise TypeError(f"expected a condition, as x > 0.0, got {other!r}")
 
 
 # Trivial arithmetic ---------------------------------------------------------------------------------------------------
@@ -344,7 +351,26 @@ def _is(x: Any, y: Any) -> bool:
     return type(x) is type(y) is float and repr(x) == repr(y)
 
 
+def _folded(operation: str, operands: tuple[Any, ...], choice: Symbol, by_chain: bool) -> Any:
+    """The operation on a choice between two floats, and on floats: again such a choice. None if it is another."""
+    condition, *sides = choice.operands
+    if type(sides[1]) is not float or not all(x is choice or type(x) is float for x in operands):
+        return None
+    try:
+        found = [FUNCTIONS[operation](*[side if x is choice else x for x in operands]) for side in sides]
+    except (ValueError, ArithmeticError):
+        return None
+    return condition.where(*found, by_chain)
+
+
+ARITHMETIC = {"add", "sub", "mul", "times", "truediv", "neg", "sqrt"}  # what the rules make of choices
+
+
 def _add(trace: Trace, x: Any, y: Any) -> Any:
+    for zero, other in ((x, y), (y, x)):
+        # That -0.0 + 0.0 is 0.0 matters to the rule of sqrt, and may to a function, but not in a sum of gradients.
+        if type(zero) is float and zero == 0.0 and other.by_chain and other.operation != "sqrt":
+            return other
     if type(y) is Symbol and y.operation == "neg":
         return _sub(trace, x, y.operands[0])
     if type(x) is type(y) is Symbol and x.operation == y.operation == "where":
@@ -355,10 +381,6 @@ def _add(trace: Trace, x: Any, y: Any) -> Any:
         if type(b) is type(d) is float and b == d == 0.0 and x.by_chain and y.by_chain:
             total = trace.assign("add", (x, y))
             return (condition | other).where(total, 0.0, True)  # a sum of nothing is nothing, also in front of ∞
-    for zero, other in ((x, y), (y, x)):
-        # That -0.0 + 0.0 is 0.0 matters to the rule of sqrt, and may to a function, but not in a sum of gradients.
-        if type(zero) is float and zero == 0.0 and other.by_chain and other.operation != "sqrt":
-            return other
     return trace.assign("add", (x, y))
 
 
@@ -367,9 +389,9 @@ def _sub(trace: Trace, x: Any, y: Any) -> Any:
 
 
 def _mul(trace: Trace, x: Any, y: Any, operation: str = "mul", by_chain: bool = False) -> Any:
-    for factor, other in ((x, y), (y, x)):
-        if type(factor) is float and factor in (1.0, -1.0):
-            return other if factor > 0.0 else _neg(trace, other, by_chain)
+    factor, other = (x, y) if type(x) is float else (y, x)
+    if type(factor) is float and factor in (1.0, -1.0):
+        return other if factor > 0.0 else _neg(trace, other, by_chain)
     return trace.assign(operation, (x, y), by_chain=by_chain)
 
 
@@ -420,7 +442,7 @@ def _over_sequence(trace: Trace, name: str, operands: tuple[Any, ...]) -> Any:
     return trace.assign("item", (trace.assign(name, in_order_), place))
 
 
-# Operators as they are in Number, but sooner for numbers of one trace --------------------------------------------------
+# Operators as they are in Number, but sooner for numbers of one trace -------------------------------------------------
 
 
 def _sooner(name: str) -> None:
@@ -428,7 +450,7 @@ def _sooner(name: str) -> None:
     usual, usual_reflected = getattr(Number, f"__{name}__"), getattr(Number, f"__r{name}__")
 
     def operator(x: Any, y: Any) -> Any:
-        if type(x) is Symbol and (type(y) is Symbol or type(y) is float):
+        if type(x) is Symbol and (type(y) is float or (type(y) is Symbol and y.trace is x.trace)):
             return simpler(x.trace, x, y)
         return usual(x, y)
 

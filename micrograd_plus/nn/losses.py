@@ -149,6 +149,5 @@ def _plain(x: Any) -> Any:
     return list(x) if isinstance(x, tuple) or hasattr(x, "__next__") else x
 
 
-_losses: tuple[Any, ...] = (mse, mae, huber, hinge, binary_cross_entropy, cross_entropy)
-for _loss in _losses:
-    _loss.mean_of_pairs = True  # what `fit` asks before it compiles
+for _loss in (mse, mae, huber, hinge, binary_cross_entropy, cross_entropy):
+    vars(_loss)["mean_of_pairs"] = True  # what `fit` asks before it compiles

@@ -51,6 +51,13 @@ class _Naming(ABCMeta):
 
     def __call__(cls: type[T], *args: Any, **kwargs: Any) -> T:
         module: Any = type.__call__(cls, *args, **kwargs)
+        for name, x in vars(module).items():
+            for v in values_in(x) if name[0] != "_" else ():
+                if v.left is not None and not v.level:
+                    raise TypeError(
+                        f"{cls.__name__}.{name} holds a Value that was computed, which is no parameter, and would "
+                        f"never be trained: compute with numbers first, as self.{name} = Value({v.data!r})"
+                    )
         for name, parameter in module.named_parameters():
             parameter.label = name
         return module  # type: ignore[no-any-return]
@@ -241,11 +248,20 @@ class Module(metaclass=_Naming):
         if not isinstance(document, dict) or document.get("format") != FORMAT or "parameters" not in document:
             raise ValueError(f"{os.fspath(path)}: this is JSON, but no file that `save` wrote")
         try:
-            self.load_state_dict(document["parameters"])
+            saved = document["parameters"]
+            for name, x in saved.items() if isinstance(saved, dict) else ():
+                if type(x) is float and not isfinite(x):  # Python's JSON has words for these
+                    raise ValueError(f"{name} is {x!r}, which is no number to go on from")
+            self.load_state_dict(saved)
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)}, saved from {document.get('module')}: {error}") from None
         if document.get("module") != repr(self):
             warn(f"{os.fspath(path)} was saved from {document.get('module')}, and this is {self!r}", stacklevel=2)
+        elif "<lambda>" in repr(self):
+            warn(
+                f"{os.fspath(path)}: {self!r} may be another <lambda> than was saved; a function has a name",
+                stacklevel=2,
+            )
 
     def bind(self: Self, parameters: Sequence[Any] | dict[str, Any]) -> Self:
         """The same network over other numbers, of any kind, which may stand for inputs of a transform.

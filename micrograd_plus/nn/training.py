@@ -86,9 +86,14 @@ def fit(
             history.append(mean)
             for i in range(0, len(order), size):
                 batch, first = order[i : i + size], optimizer.steps == start
-                if first and backend:
-                    gradients = _compiled(model, loss, optimizer, batch, backend)
-                number = _backward(gradients, batch, optimizer, epoch, first)
+                try:
+                    if first and backend:
+                        gradients = _compiled(model, loss, optimizer, batch, backend)
+                    number = _backward(gradients, batch, optimizer, epoch, first)
+                except (TypeError, ValueError, ArithmeticError) as error:
+                    if item := _culprit(model, loss, batch, pairs, isinstance(error, FloatingPointError)):
+                        error.add_note(item)
+                    raise
                 optimizer.step()
                 seen += len(batch)
                 mean += (number - mean) * (len(batch) / seen)
@@ -247,6 +252,31 @@ def _kept(x: Any, known: set[int], name: str, seen: set[int]) -> str:
     elif hasattr(x, "__dict__") and not isinstance(x, type):
         parts = [(f"{name}.{key}", item) for key, item in vars(x).items()]
     return next((found for part, item in parts if (found := _kept(item, known, part, seen))), "")
+
+
+def _culprit(model: Any, loss: Any, batch: list[Any], data: list[Any], is_not_finite: bool) -> str:
+    """Says which item of the data fails by itself, where others do not; "" if there is none. It leaves no trace."""
+    state = random.getstate()
+    try:
+        model = deepcopy(model)
+    except TypeError:  # it keeps a result
+        return ""
+
+    def fails(pair: tuple[Any, Any]) -> bool:
+        try:
+            y = loss([model(pair[0])], [pair[1]])
+            return is_not_finite and not isfinite(y.data)
+        except (TypeError, ValueError, ArithmeticError):
+            return True
+
+    fail = [pair for pair in batch if fails(pair)]
+    others = [pair for pair in data if all(pair is not one for one in batch)][:1]
+    all_do = all(map(fails, [*batch, *others]))
+    random.setstate(state)
+    if not fail or all_do:
+        return ""
+    place = next(i for i, pair in enumerate(data) if pair is fail[0])
+    return f"Item {place} of the data, {reprlib.repr(fail[0])}, fails by itself."
 
 
 # Messages -------------------------------------------------------------------------------------------------------------

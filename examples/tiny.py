@@ -37,7 +37,7 @@ class Value:
     def __rsub__(self, other): return other + -self
 
     def backward(self):
-        """Reverse mode, once for each graph: a node passes its gradient, times the local derivative, to its operands."""
+        """Reverse mode, once for each graph: a node passes its gradient, times the slope, to each of its operands."""
         order, seen = [], set()
 
         def visit(node):

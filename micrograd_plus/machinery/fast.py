@@ -305,26 +305,36 @@ def pull_one(node: Value, x: Value, partial: Any) -> None:
 
 READABLE, _times = Value.operate, digits._times
 INLINE = "add", "sub", "mul", "truediv"
-OTHERS = [compile(text, "<an operator of machinery/fast.py>", "exec") for text in texts(RULES["pow"], inline=False)]
 ONE = {name: of_one(rule) for name, rule in RULES.items() if "{y}" not in rule.template and not rule.sequences}
-TWO = {name: operators(rule, OTHERS) for name, rule in RULES.items() if "{y}" in rule.template and not rule.sequences}
+TWO: dict[str, list[Operation]] = {}
+OTHERS: list[Any] = []  # the program of all operators that are not INLINE, compiled
 
 
-def inlined(name: str) -> None:
-    """Make Values write this operator from its rule when it is first used: all four would double the time of import."""
+def flat(rule: Rule) -> list[Operation]:
+    """The operators of a rule of two operands."""
+    if rule.name in INLINE:
+        return operators(rule, texts(rule, inline=True))
+    if not OTHERS:
+        OTHERS.extend(compile(text, "<an operator of fast.py>", "exec") for text in texts(rule, inline=False))
+    return operators(rule, OTHERS)
+
+
+def later(name: str) -> list[Operation]:
+    """Operators that are written when they are first used: to write all would double the time of `import`."""
 
     def written() -> list[Operation]:
-        put(name, operators(RULES[name], texts(RULES[name], inline=True)))
+        put(name, flat(RULES[name]))
         return TWO[name]
 
-    put(name, [lambda x, y: written()[0](x, y), lambda y, x: written()[1](y, x)])
+    return [lambda x, y: written()[0](x, y), lambda y, x: written()[1](y, x)]
 
 
 def put(name: str, operation: list[Operation]) -> None:
     """Make Values use this operator."""
     TWO[name] = operation
-    setattr(Value, f"__{name}__", operation[0])
-    setattr(Value, f"__r{name}__", operation[1])
+    if name in (*INLINE, "mod", "pow"):
+        setattr(Value, f"__{name}__", operation[0])
+        setattr(Value, f"__r{name}__", operation[1])
 
 
 def install() -> None:
@@ -333,10 +343,9 @@ def install() -> None:
         setattr(Value, name, method)
     for name in ("neg", "abs", "floor", "ceil"):
         setattr(Value, f"__{name}__", ONE[name])
-    for name in ("mod", "pow"):
-        put(name, TWO[name])
-    for name in INLINE:
-        inlined(name)
+    for name, rule in RULES.items():
+        if "{y}" in rule.template and not rule.sequences:
+            put(name, later(name))
     Value.operate = operate  # type: ignore[method-assign]
     digits._times = product
     readable.sweep = sweep

@@ -257,7 +257,7 @@ class _Code:
         lines = [symbol for symbol in needed(outputs) if symbol.operation]
         parts = [lines[i : i + PART] for i in range(0, len(lines), PART)] or [[]]
         self._places(inputs, outputs, parts)
-        level = 1 if len(lines) <= FAST else 0
+        self.level = 1 if len(lines) <= FAST else 0
         sources, calls, size = [], [], MODULE // PART
         self._kept: list[Any] = []
         for i in range(0, len(parts), size):
@@ -267,13 +267,13 @@ class _Code:
             if len(parts) > size:
                 text += self._function(f"some{i}", called)
                 sources.append(self._prelude() + text)
-                address = self._compiled(sources[-1], f"some{i}", level)
+                address = self._compiled(sources[-1], f"some{i}")
                 calls.append(f"call void inttoptr (i64 {address} to ptr)(ptr %m)")
             else:
                 sources, calls = [text], called
         text = (sources.pop() if len(parts) <= size else "") + self._function("program", calls) + loop
         sources.append(self._prelude() + text)
-        self.address = self._compiled(sources[-1], "batch" if loop else "program", level)
+        self.address = self._compiled(sources[-1], "batch" if loop else "program")
         self.source = "\n".join(sources)
 
     def constant(self, x: float) -> str:
@@ -358,7 +358,11 @@ class _Code:
     def _call(self, operation: str, arity: int) -> str:
         """The text of an operation that is not in the table: a call of the C library's function, or of Python's."""
         scalar = ", ".join(["double"] * arity)
-        if llvm.address_of_symbol(operation) and hasattr(math, operation):
+        name = f"@{operation}"
+        address = llvm.address_of_symbol(operation) if hasattr(math, operation) else None
+        if address and self.lanes == 1 and not self.level:
+            name = f"inttoptr (i64 {address} to ptr)"  # a call by name would take three times as long to compile
+        elif address:
             self.called[operation] = f"declare double @{operation}({scalar})\n"
         else:
             given = ", ".join([f"double %x{i}" for i in range(arity)])
@@ -366,13 +370,12 @@ class _Code:
                 f"define internal double @{operation}({given}) {{\n%y = call double inttoptr (i64 "
                 f"{self._callback(operation, arity)} to ptr)({given})\nret double %y\n}}\n"
             )
-        name = operation
         if self.lanes > 1:
-            name = f"v.{operation}"
-            for needed in VECTORS.get(operation, {name: _lane_by_lane(operation, arity)}).items():
+            name = f"@v.{operation}"
+            for needed in VECTORS.get(operation, {name[1:]: _lane_by_lane(operation, arity)}).items():
                 self.called[needed[0]] = needed[1]
         operands = ", ".join([f"{self.number} {{{i}}}" for i in range(arity)])
-        self.texts[operation] = f"{{r}} = call {self.number} @{name}({operands})"
+        self.texts[operation] = f"{{r}} = call {self.number} {name}({operands})"
         return self.texts[operation]
 
     def _callback(self, operation: str, arity: int) -> int:
@@ -393,8 +396,8 @@ class _Code:
     def _prelude(self) -> str:
         return INTRINSICS + "".join(self.called.values())
 
-    def _compiled(self, text: str, name: str, level: int) -> int:
-        engine, module = _engine(text, level)
+    def _compiled(self, text: str, name: str) -> int:
+        engine, module = _engine(text, self.level)
         engine.finalize_object()
         self._kept.append(engine)
         address = int(engine.get_function_address(name))

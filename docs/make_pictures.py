@@ -160,35 +160,32 @@ def step_size() -> bytes:
 # Of performance.md
 
 
-def speed() -> bytes:
-    """Two columns of the table of programs on that page, as bars."""
-    page = (Path(__file__).parent / "performance.md").read_text(encoding="utf-8")
-    table = page.partition("| ÷ plain function |")[2].partition("\n\n")[0]
+# Of series.md
+
+
+def series_cost() -> bytes:
+    """The table of times on that page."""
+    page = (Path(__file__).parent / "series.md").read_text(encoding="utf-8")
+    table = page.partition("| n | series |")[2].partition("\n\n")[0]
     rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in table.splitlines()[2:]]
-    ways = [row for row in rows if row[0] not in ("plain function, µs", "eager, backward()")]
-    colours = {"eager": "#0072b2", "jit": "#0072b2", "by": "#000000"}
+    ways = [
+        ("series", "#0072b2", "-"),
+        ("by hand", "#555555", ":"),
+        ("nested", "#d55e00", "-"),
+        ("JAX's jet", "#009e73", "--"),
+    ]
 
     def draw(axes: Any) -> None:
-        for y, (name, _, one, batch, _) in enumerate(reversed(ways)):
-            colour = colours.get(name.split(",")[0].split()[0], "#999999")
-            for place, text, marker in ((y, one, "o"), (y, batch, "s")):
-                if text != "–":
-                    x = float(text.replace(",", ""))
-                    face = colour if marker == "o" else "#ffffff"
-                    axes.plot([x], [place], marker, color=colour, markerfacecolor=face, markersize=9)
-        axes.axvline(1.0, color="#d55e00", linewidth=1.5, linestyle="--")
-        axes.text(1.15, len(ways) - 0.45, "the plain function", color="#b04e00")
-        axes.plot([], [], "o", color="#555555", markersize=9, label="one sample")
-        axes.plot([], [], "s", color="#555555", markerfacecolor="#ffffff", markersize=9, label="1000 samples")
-        axes.legend(frameon=False, loc="lower right")
-        axes.set(xscale="log", ylim=(-0.6, len(ways) + 0.1), yticks=range(len(ways)))
-        axes.set(
-            yticklabels=[way[0] for way in reversed(ways)], xlabel="time of loss and gradient of the network, in runs"
-        )
-        axes.grid(axis="y", color="#e5e5e5")
-        axes.set_axisbelow(True)
+        for column, (name, colour, line) in enumerate(ways, start=1):
+            points = [(int(row[0]), float(row[column])) for row in rows if row[column] != "–"]
+            xs, ys = zip(*points, strict=True)
+            axes.plot(xs, ys, color=colour, linestyle=line, marker="o", markersize=4, linewidth=2)
+            axes.text(xs[-1] * 1.06, ys[-1], name, color=colour, va="center")
+        axes.set(xscale="log", yscale="log", xlim=(0.95, 75.0), xticks=[1, 2, 3, 5, 7, 12, 20, 40])
+        axes.set(xticklabels=["1", "2", "3", "5", "7", "12", "20", "40"], xlabel="order", ylabel="milliseconds")
+        axes.minorticks_off()
 
-    return plot(draw, (8.0, 5.4), "speed")
+    return plot(draw, (7.0, 4.4), "series-cost")
 
 
 def plot(draw: Callable[[Any], None], size: tuple[float, float], name: str) -> bytes:
@@ -216,7 +213,8 @@ PICTURES: dict[str, Callable[[], Any]] = {
     "mlp-folded": lambda: mlp(groups="Layer", fold="Neuron"),
 }
 
-PLOTS: dict[str, Callable[[], bytes]] = {"gradient-cost": gradient_cost, "step-size": step_size, "speed": speed}
+PLOTS: dict[str, Callable[[], bytes]] = {"gradient-cost": gradient_cost, "step-size": step_size}
+PLOTS["series-cost"] = series_cost
 
 
 def main(folder: Path = IMAGES) -> None:

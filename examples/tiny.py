@@ -36,6 +36,23 @@ class Value:
     def __sub__(self, other): return self + -other
     def __rsub__(self, other): return other + -self
 
+    def backward(self):
+        """Reverse mode, once for each graph: a node passes its gradient, times the slope, to each of its operands."""
+        order, seen = [], set()
+
+        def visit(node):
+            if node not in seen:
+                seen.add(node)
+                for x, _ in node.parents:
+                    visit(x)
+                order.append(node)
+
+        visit(self)
+        self.grad = 1.0
+        for node in reversed(order):  # a node's turn comes when all that used it have had theirs
+            for x, partial in node.parents:
+                x.grad = x.grad + node.grad * partial
+
 
 def operate(name, *operands):
     """The rule at the operands' numbers. Operands of the deepest level are variables, all others are constants."""
@@ -44,24 +61,6 @@ def operate(name, *operands):
     data, *partials = RULES[name](*[x.data if its else x for x, its in zip(operands, ours)])
     parents = [(x, partial) for x, partial, its in zip(operands, partials, ours) if its]
     return Value(data, level, sum(x.tangent * partial for x, partial in parents), parents)  # forward mode
-
-
-def backward(root):
-    """Reverse mode, once for each graph: a node passes its gradient, times the local derivative, to its operands."""
-    order, seen = [], set()
-
-    def visit(node):
-        if node not in seen:
-            seen.add(node)
-            for x, _ in node.parents:
-                visit(x)
-            order.append(node)
-
-    visit(root)
-    root.grad = 1.0
-    for node in reversed(order):  # a node's turn comes when all that used it have had theirs
-        for x, partial in node.parents:
-            x.grad = x.grad + node.grad * partial
 
 
 def function(name):
@@ -89,7 +88,7 @@ def grad(f):
         inputs = [Value(x, level) for x in numbers]
         y = f(*inputs)
         if isinstance(y, Value) and y.level == level:
-            backward(y)
+            y.backward()
         return [x.grad for x in inputs]
 
     return gradient

@@ -1,7 +1,7 @@
 """Automatic differentiation on scalars, forward and reverse, by one rule per operation; small enough to read.
 
 Read it in this order: value.py, rules.py, tape.py, transforms.py, functions.py. The rest is there to be used: draw
-draws any result, jit compiles, nn makes networks and trains them, testing checks gradients.
+draws any result, explore makes a page of it, jit compiles, nn makes networks and trains them, testing checks gradients.
 """
 
 import builtins
@@ -15,30 +15,21 @@ if not os.environ.get("MICROGRAD_PLUS_PLAIN"):
     fast.install()
 from .batch import vmap
 from .draw import draw_dot
+from .explore import explain, explore
 from .jit import jit
-from .rules import FUNCTIONS
-from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .machinery.trees import register_tree, stop_gradient
+from .rules import FUNCTIONS, rule
+from .series import derivatives, taylor
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # what a type checker cannot see: sin, exp, relu, ... take floats to floats, and Values to Values
-    from typing import Any, Protocol, overload
+if TYPE_CHECKING:
+    from .machinery.signatures import *  # noqa: F403
+else:
+    from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
-    class _Operation(Protocol):
-        @overload
-        def __call__(self, x: float, *more: float) -> float: ...
-        @overload
-        def __call__(self, x: Value, *more: Value | float) -> Value: ...
-        @overload
-        def __call__(self, x: float, y: Value) -> Value: ...
-        @overload
-        def __call__(self, *arguments: Any) -> Any: ...
-
-    def __getattr__(name: str) -> _Operation: ...
-
-
-globals().update(FUNCTIONS)  # a function for every rule
+    globals().update(FUNCTIONS)  # a function for every rule
 
 __version__ = "0.1.0"
-__all__ = ["Value", "derivative", "draw_dot", "grad", "hessian", "hvp", "jacobian", "jit", "jvp"]
-__all__ += ["value_and_grad", "vjp", "vmap"]
+__all__ = ["Value", "derivative", "derivatives", "draw_dot", "explain", "explore", "grad", "hessian", "hvp", "jacobian"]
+__all__ += ["jit", "jvp", "register_tree", "rule", "stop_gradient", "taylor", "value_and_grad", "vjp", "vmap"]
 __all__ += [name for name in FUNCTIONS if not hasattr(builtins, name)]  # `import *` leaves abs, pow and sum alone

@@ -29,14 +29,19 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from . import __version__, draw
+from .explore import explain, explore
 from .rules import FUNCTIONS, RULES
+from .series import derivatives
 from .tape import operands, tape
 from .testing import ridders
+from .testing.examination import command, is_meant
 from .transforms import derivative
 from .value import Value
 
 LENGTH, DEPTH, ORDER = 2000, 100, 10  # the most characters and levels of an expression, and its highest derivative
-CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf, "nan": math.nan}
+PAIRS = 10_000  # of numbers in the lists of SHARES, the most for derivatives beyond the second
+SHARES = "logsumexp", "softmax", "log_softmax"
+CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf, "nan": math.nan}
 OPERATORS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.Mod: "mod", ast.Pow: "pow"}
 COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
     **{ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge},
@@ -51,7 +56,20 @@ INSTEAD: dict[type, str] = {  # of what one may well try
     ast.FloorDiv: "// is not an operation here; write floor(x / y)",
     ast.IfExp: "if ... else is not allowed; write where(x > 0, x, -x)",
     ast.Call: "only a function can be called, with arguments in order; a product is written with *, as in 2 * (x + 1)",
+    ast.Tuple: "a comma does not belong here; a number is written with a point, as in 2.5",
     ast.Subscript: "an index is a whole number from 0 up, as in softmax([x, y])[0]",
+}
+SIGNS = str.maketrans("−–×·⋅∙÷", "--****/")  # as they are printed in books
+HINTS = {  # of what Python cannot read, and people write
+    r"\|": "the absolute value of x is written abs(x)",
+    r"!(?!=)": "there is no factorial here",
+    r"[²³⁴-⁹⁰¹ⁿ]": "a power is written **, as in x**2",
+    r"[√∛]": "a root is written sqrt(x) or cbrt(x)",
+    r"[≤≥≠]": "comparisons are written <, <=, >, >=, ==, !=",
+    r"[½⅓⅔¼¾⅛]": "a fraction is written 1/2",
+    r"\b({functions})\s+[\w.]+": r"a function is called with parentheses, as in \1(x)",
+    r"(?<![\w.])\d[\d.]*\s*[^\W\d_]\w*|[\w.)]\s+[\w(]|\)\s*[\w(]": "a product is written with *, as in 2 * x",
+    r"(?<![<>=!])=(?!=)": "an input gets its number after the expression, as in x=2",
 }
 
 
@@ -68,14 +86,15 @@ def parse(text: str) -> ast.expr:
         raise InputError(f"the expression has {len(text)} characters; {LENGTH} are the most")
     if "#" in text:
         raise InputError(f"column {text.index('#') + 1}: a comment is not allowed")
-    line = re.sub(r"\s", " ", text).rstrip()
+    line = re.sub(r"\s", " ", text).rstrip().translate(SIGNS)
     start = len(line) - len(line.lstrip())
     deep = InputError(f"the expression is nested more than {DEPTH} levels deep; write a long sum as sum([x, y, z])")
     try:
         with warnings.catch_warnings(action="ignore"):  # of odd spellings
             tree = ast.parse(line[start:], mode="eval").body
     except SyntaxError as error:
-        raise InputError(f"column {start + (error.offset or len(line) - start + 1)}: {error.msg}") from None
+        column = start + (error.offset or len(line) - start + 1)
+        raise InputError(f"column {column}: {error.msg}{_hint(line)}") from None
     except ValueError:
         raise InputError("the expression has characters that are not text") from None
     except (RecursionError, MemoryError):
@@ -89,6 +108,15 @@ def parse(text: str) -> ast.expr:
     if level:
         raise deep
     return tree
+
+
+def _hint(line: str) -> str:
+    """What to write instead of the first thing in an expression that many write and Python cannot read."""
+    names = "|".join(sorted(FUNCTIONS, key=len, reverse=True))
+    for pattern, hint in HINTS.items():
+        if match := re.search(pattern.replace("{functions}", names), line):
+            return f"; {match.expand(hint)}"
+    return ""
 
 
 def evaluate(node: ast.expr, numbers: dict[str, Any], kind: str = NUMBER) -> Any:
@@ -138,7 +166,8 @@ def _called(node: ast.expr, name: str, args: list[ast.expr], numbers: dict[str, 
     kinds, least = _parameters(name)
     if not least <= len(args) <= len(kinds):
         wanted = " or ".join(map(str, range(least, len(kinds) + 1)))
-        _refuse(node, f"{name} takes {wanted} argument{'' if wanted == '1' else 's'}, got {len(args)}")
+        base = "; to the base b it is log(x) / log(b)" if name == "log" and len(args) == 2 else ""
+        _refuse(node, f"{name} takes {wanted} argument{'' if wanted == '1' else 's'}, got {len(args)}{base}")
     return _applied(node, FUNCTIONS[name], *[evaluate(x, numbers, kind) for x, kind in zip(args, kinds, strict=False)])
 
 
@@ -175,10 +204,10 @@ def _similar(name: str, names: Iterable[str]) -> str:
 
 
 def bindings(words: list[str]) -> dict[str, float]:
-    """The inputs, from words like "x=2"; InputError if a word is not like that.
+    """The inputs, from words like "x=2" or "x=pi/2"; InputError if a word is not like that.
 
-    >>> bindings(["w=2", "x=-1e-3"])
-    {'w': 2.0, 'x': -0.001}
+    >>> bindings(["w=2", "x=-1e-3", "y=1/2"])
+    {'w': 2.0, 'x': -0.001, 'y': 0.5}
     """
     inputs: dict[str, float] = {}
     for word in words:
@@ -193,8 +222,19 @@ def bindings(words: list[str]) -> dict[str, float]:
         try:
             inputs[name] = float(number)
         except ValueError:
-            raise InputError(f"{word!r}: {number!r} is not a number") from None
+            inputs[name] = _number(word, number)
     return inputs
+
+
+def _number(word: str, text: str) -> float:
+    """The number that is written as an expression without inputs."""
+    try:
+        if not text.strip():
+            raise InputError("the number is missing")
+        return float(evaluate(parse(text), {}))
+    except InputError as error:
+        reason = re.sub(r"^column \d+: |; add .*=NUMBER", "", str(error))
+        raise InputError(f"{word!r}: {text!r} is not a number: {reason}") from None
 
 
 # What is computed -----------------------------------------------------------------------------------------------------
@@ -229,8 +269,20 @@ def examine(
     }
     if order:
         ((name, x),) = inputs.items()
-        report["orders"] = [derivative(lambda t: evaluate(tree, {name: t}), n)(x) for n in range(1, order + 1)]
+        report["orders"] = _orders(lambda t: evaluate(tree, {name: t}), x, order, root)
     return root, report
+
+
+def _orders(f: Callable[[Any], Any], x: float, order: int, root: Value) -> list[float]:
+    """The derivatives of orders 1 to `order`; InputError if they would take many seconds."""
+    pairs = sum(len(operands(node)) ** 2 for node in tape(root) if node.rule.name in SHARES)
+    if order > 2 and pairs > PAIRS:  # each number of a softmax has a derivative by each other one
+        raise InputError(f"--order {order}: the lists are too long for more than order 2")
+    try:
+        found: list[float] = derivatives(f, order)(x)
+        return found[1:]
+    except (ValueError, ArithmeticError) as error:
+        raise InputError(f"--order {order}: {error}") from None
 
 
 def _row(node: Value) -> dict[str, Any]:
@@ -291,6 +343,8 @@ def as_text(report: dict[str, Any]) -> str:
                 lines += [f"  d/d{name}: there may be a kink, a jump, or too steep a slope for a numerical check"]
     if orders := report.get("orders"):
         lines += ["", *_table(["order", *map(str, range(1, len(orders) + 1))], _column("derivative", orders, 12))]
+    if "explanation" in report:
+        lines += ["", *[f"  {line}".rstrip() for line in report["explanation"].splitlines()]]
     return "\n".join(lines)
 
 
@@ -331,8 +385,11 @@ def _table(*columns: list[str]) -> list[str]:
 
 EXAMPLES = """examples:
   micrograd-plus "0.5 * (w*x + b - y)**2" w=2 x=1 b=0 y=5 --draw graph.svg
-  micrograd-plus "x * sin(y)" x=-1.5 y=2e-3 --forward x
+  micrograd-plus "x * sin(y)" x=-1.5 y=2e-3 --forward x --explore page.html
   micrograd-plus "exp(-x**2 / 2) / sqrt(2 * pi)" x=0.5 --order 4 --json
+
+to test an engine of your own, see micrograd-plus check --help:
+  micrograd-plus check mine.py:Value
 """
 
 
@@ -364,6 +421,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         default=0,
         help=f"show derivatives of orders 1 to N (at most {ORDER}), of an expression with one input",
     )
+    add("--explore", metavar="FILE", type=str.strip, help="write a page to step through the graph; FILE ends in .html")
+    add("--explain", metavar="NAME", default="", help="say why the gradient of this input, or step, is what it is")
     add("--json", action="store_true", help="print JSON; Infinity, -Infinity and NaN are strings in it, null is none")
     add("--version", action="version", version=f"%(prog)s {__version__}")
     # What begins with a minus sign may be an expression, such as -x: argparse takes it for one if a space comes first.
@@ -385,6 +444,22 @@ def _draw(root: Value, file: str) -> None:
         raise InputError(f"--draw {file}: {reason}") from None
 
 
+def _explore(root: Value, title: str, file: str) -> None:
+    if Path(file).suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"--explore {file}: the file must end in .html")
+    try:
+        explore(root, title=title).save(file)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"--explore {file}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _explanation(root: Value, name: str) -> str:
+    nodes = {node.label: node for node in tape(root)}
+    if name not in nodes:
+        raise InputError(f"--explain: there is no input or step {name!r}" + _similar(name, nodes))
+    return explain(nodes[name], root)
+
+
 def _print(text: str, stream: TextIO | None) -> None:
     """Print the text, also where the terminal does not know all its characters, or where it is closed."""
     if stream is not None:
@@ -396,26 +471,48 @@ def _print(text: str, stream: TextIO | None) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the command line, and return its exit status: 0, or 2 after an error, which is one line on stderr."""
+def _check(words: list[str]) -> int:
+    """Test an engine, see testing/examination.py."""
     try:
-        arguments = _arguments(sys.argv[1:] if argv is None else argv)
+        text, status = command(words)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    _print(text, sys.stdout)
+    return status
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line, and return its exit status: 0; 1 if `check` finds something wrong; 2 after an error, which
+    is one line on stderr.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        if is_meant(argv):
+            return _check(argv[1:])
+        arguments = _arguments(argv)
         expression, *words = arguments.words or [""]
         if not expression.strip():
             raise InputError("an expression is missing; --help shows three examples")
         root, report = examine(parse(expression), bindings(words), arguments.forward, arguments.order)
         report = {"expression": expression.strip(), **report}
+        if arguments.explain:
+            report["explanation"] = _explanation(root, arguments.explain)
         if not arguments.json:
             _print(as_text(report), sys.stdout)  # first, whatever becomes of the picture
         try:
             if arguments.draw is not None:
                 _draw(root, arguments.draw)
                 report["drawing"] = arguments.draw
+            if arguments.explore is not None:
+                _explore(root, report["expression"], arguments.explore)
+                report["page"] = arguments.explore
         finally:
             if arguments.json:
                 _print(as_json(report), sys.stdout)
         if "drawing" in report and not arguments.json:
             _print(f"\n  The graph is drawn in {arguments.draw}", sys.stdout)
+        if "page" in report and not arguments.json:
+            _print(f"\n  The page is {arguments.explore}: open it in a browser", sys.stdout)
     except (InputError, OSError) as error:
         _print(f"micrograd-plus: error: {' '.join(str(error).split())[:300]}", sys.stderr)
         return 2

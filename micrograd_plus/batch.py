@@ -10,8 +10,7 @@ the batch is summed over it; to an input of a transform inside of `vmap` it goes
 
 from __future__ import annotations
 
-import operator
-from functools import cache, partial
+import _operator as operator  # as in machinery/operators.py
 from math import prod
 
 from .functions import KERNELS, number, real
@@ -141,7 +140,7 @@ def vmap(f: Function, in_axes: Any = 0, *, reduce: Any = None) -> Function:
             raise TypeError(f"vmap: {name_of(f)} is mapped inside of {inside}; write {outer}, with vmap outermost")
         level = next(_levels)
         lengths: dict[int, Any] = {}
-        inputs = mapped_arguments(f, in_axes, args, partial(_batches, level=level, lengths=lengths))
+        inputs = mapped_arguments(f, in_axes, args, lambda *x: _batches(*x, level=level, lengths=lengths))
         of_one_length(set(lengths))
         batch: Any = next(iter(lengths.values()))
         running.depth, running.mapping = running.depth + 1, True
@@ -150,7 +149,7 @@ def vmap(f: Function, in_axes: Any = 0, *, reduce: Any = None) -> Function:
             result = tree_unflatten(structure, [number(_settle(y), what) for y in leaves])
         finally:
             running.depth, running.mapping = running.depth - 1, False
-        return reduced(result, reduce, partial(_result, batch))
+        return reduced(result, reduce, lambda *x: _result(batch, *x))
 
     function: Any = named(f, mapped)
     function.vmap = f, in_axes, reduce
@@ -254,11 +253,19 @@ def _result(batch: Batch, y: Any, how: str) -> Any:
 # Operations of arrays -------------------------------------------------------------------------------------------------
 
 
-@cache
+TABLE: dict[str, Function] = {}
+
+
 def _table() -> dict[str, Function]:
     """By name of a rule, what it is over arrays, if NumPy has no function of that name, or another."""
     import numpy as np
 
+    if not TABLE:
+        TABLE.update(_functions(np))
+    return TABLE
+
+
+def _functions(np: Any) -> dict[str, Function]:
     return {
         "add": np.add,
         "sub": np.subtract,

@@ -71,8 +71,8 @@ def over_numbers(
 def where(condition: Any, x: Any, y: Any) -> Any:
     """`x` where `condition` holds, else `y`.
 
-    The condition is a bool, or what a comparison of numbers gave; x and y are numbers of any kind. TypeError if it is a
-    whole number, as `~` makes of a bool.
+    The condition is a bool, or what a comparison of numbers gave, or a Value, which holds unless it is 0; x and y are
+    numbers of any kind. TypeError if it is anything else: ~True is a whole number, -2.
 
     >>> where(2.0 > 1.0, 10.0, 20.0)
     10.0
@@ -80,8 +80,8 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     if type(condition) is not bool:
         if hasattr(condition, "where"):
             return condition.where(x, y)
-        if type(condition) is int:  # as ~True is, which is -2
-            raise TypeError(f"where: a condition is a comparison, got {condition}; write x <= y in place of ~(x > y)")
+        if not hasattr(condition, "operate") and getattr(getattr(condition, "dtype", None), "kind", "") != "b":
+            raise TypeError(f"where: a condition is a comparison, got {condition!r}; write x <= y in place of ~(x > y)")
     return x if condition else y
 
 
@@ -154,7 +154,7 @@ def is_real(x: Any) -> bool:
     """
     if getattr(x, "shape", ()) != () or getattr(getattr(x, "dtype", None), "kind", "f") not in "fiub":
         return False
-    return hasattr(x, "__float__") and not hasattr(x, "operate")
+    return hasattr(x, "__float__") and not hasattr(x, "operate") and not isinstance(x, type)
 
 
 def is_complex(x: Any) -> bool:

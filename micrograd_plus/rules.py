@@ -19,7 +19,7 @@ from .functions import where
 from .machinery.digits import NOTHING, cosine, power_at_zero
 from .machinery.operations import FUNCTIONS, RULES, Rule, rule
 
-__all__ = ["FUNCTIONS", "RULES", "Rule", "rule"]
+__all__ = ["FUNCTIONS", "NOTHING", "RULES", "Rule", "rule"]
 
 # fmt: off
 

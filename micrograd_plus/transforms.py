@@ -20,8 +20,8 @@ from .functions import number
 from .machinery import trees
 from .machinery.digits import NOTHING, doubts
 from .machinery.running import running
-from .machinery.trees import tree_fill, tree_flatten, tree_leaves, tree_map, tree_rows, tree_unflatten
-from .value import Dual, Value, is_at, sweep, variable
+from .machinery.trees import tree_fill, tree_flatten, tree_leaves, tree_rows, tree_unflatten
+from .value import Dual, is_at, sweep, variable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,10 +36,11 @@ _levels = count(1)
 
 
 def derivative(f: Function, n: int = 1) -> Function:
-    """The n-th derivative of `f`, a function from one number to one number, in forward mode.
+    """The n-th derivative of `f`, a function from one number to one number: in forward mode, nested; from n = 3 on by
+    a power series, which has all orders at once (`derivatives`).
 
-    The result takes a number and returns a number. ValueError if n is not a whole number from 0 up; the result raises
-    a TypeError if f does not return one number.
+    The result takes a number and returns a number. ValueError if n is not a whole number from 0 to 170; the result
+    raises a TypeError if f does not return one number.
 
     >>> derivative(lambda x: x**3)(2.0), derivative(lambda x: x**3, n=3)(2.0)
     (12.0, 6.0)
@@ -48,6 +49,10 @@ def derivative(f: Function, n: int = 1) -> Function:
         raise ValueError(f"derivative: n must be a whole number from 0 up, got {n!r}")
     if n == 0:
         return f
+    if n > 2:
+        from .series import derivatives
+
+        return trees.named(f, lambda x: derivatives(f, n)(x)[n])
 
     def slope(x: Any) -> Any:
         value, tangent = jvp(f, (number(x, "derivative: the argument"),), (1.0,))
@@ -224,17 +229,17 @@ def _run(f: Function, inputs: Any, level: int, has_aux: bool = False) -> Any:
     _live.add(level)
     running.depth += 1
     try:
-        result, *aux = f(*inputs) if has_aux else (f(*inputs),)
+        result, *aux = trees.outcome(f(*inputs), what, level, _settle, has_aux)
         leaves, structure = tree_flatten(result, what)
         leaves = [number(_settle(y, level), what) for y in leaves]
-        return leaves, structure, *[tree_map(lambda x: _settle(x, level - 1), x) for x in aux]
+        return leaves, structure, *aux
     finally:
         running.depth -= 1
         _live.remove(level)
 
 
 def _settle(x: Any, level: float = inf) -> Any:
-    """`x`, or the number in it, if it is a Value of a level deeper than `level`, or of a transform that is over."""
-    while isinstance(x, Value) and (x.level > level or x.level not in _live):
+    """`x`, or the number in it, if it is of a level deeper than `level`, or of a transform that is over."""
+    while getattr(x, "transient", False) and (x.level > level or x.level not in _live):
         x = x.data
     return x

@@ -12,24 +12,24 @@ Forward mode says how every number depends on one input, reverse mode how one ou
 from __future__ import annotations
 
 from .functions import deepest, number, real
-from .machinery.digits import NOTHING, constant, doubts, plus, times
+
+# `plus` and `times` are + and ×, but 0 wins against ∞. NOTHING is a 0.0 known by `is`: no tangent or gradient arrived.
+from .machinery.digits import NOTHING, doubts, plus, times
 from .machinery.digits import bottom as bottom
-from .machinery.operators import Number, arrived, checked, explained, sound
+from .machinery.operators import Number, arrived, checked, constant, explained, sound
 from .rules import RULES, Rule
 from .tape import parents, tape
 
 TYPE_CHECKING = False  # typing is for the type checker: importing it would double the time of `import micrograd_plus`
 if TYPE_CHECKING:
-    from typing import Any
+    from .machinery.signatures import Any, Real
 
 
-def operate(rule: Rule, operands: tuple[Any, ...]) -> Value:
-    """The result of an operation: its number, its tangent, and what it was made of with which partials.
-
-    `plus` and `times` are + and ×, but a zero wins against infinity. NOTHING is a 0.0 that is known by `is`: it says
-    that no tangent or gradient has arrived, or that none is meant to pass.
-    """
+def operate(rule: Rule, operands: tuple[Any, ...]) -> Any:
+    """The result of an operation: its number, its tangent, and what it was made of with which partials."""
     deep = deepest(operands)
+    if not isinstance(deep, Value):
+        return deep.apply(rule, operands)  # a series
     ours = [is_at(x, deep.level) for x in operands]  # the others are constants: plain numbers, Values of outer levels
     numbers = [x.data if its else constant(x) for x, its in zip(operands, ours, strict=True)]
     data, *partials = checked(rule, rule.partials(*numbers), ours)
@@ -73,10 +73,11 @@ class Value(Number):
 
     # Flat slots: tuples, sets and closures for each node are what the garbage collector spends its time on.
     __slots__ = ("d_left", "d_right", "data", "grad", "left", "level", "right", "rule", "tangent")
+    transient = True
 
-    def __init__(self, data: Any, *, tangent: Any = NOTHING, label: str = "") -> None:
-        self.data = real(data, label or "Value")
-        self.tangent = real(tangent, "Value: the tangent") or NOTHING
+    def __init__(self, data: Real, *, tangent: Real = NOTHING, label: str = "") -> None:
+        self.data: Any = real(data, label or "Value")
+        self.tangent: Any = real(tangent, "Value: the tangent") or NOTHING
         self.grad: Any = NOTHING
         self.level = 0
         self.rule = INPUT
@@ -104,7 +105,7 @@ class Value(Number):
         with doubts:
             sweep([(self, real(grad, "backward") or NOTHING)])
 
-    def operate(self, name: str, operands: tuple[Any, ...]) -> Value:
+    def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
         """The operation of that name on these operands, of which this Value is the deepest."""
         operands = tuple([number(x, name) for x in operands])
         try:
@@ -126,10 +127,6 @@ class Value(Number):
     def compare(self, holds: Any, other: Any) -> Any:
         """Whether a comparison holds for the numbers: so ordinary control flow works."""
         return holds(self.data, other.data if is_at(other, self.level) else other)
-
-    def bottom(self) -> Any:
-        """The number inside, where `data` may be a Value of an outer level."""
-        return bottom(self.data)
 
     @property
     def label(self) -> str:
@@ -164,7 +161,7 @@ class Value(Number):
             return self  # inside a transform its gradient would be lost
         if self.left is not None:
             raise TypeError(f"{self!r} was computed: copy its number, {self.label or 'v'}.data, or compute it again")
-        return _restore(self.data, self.grad, self.label)
+        return _restore(self.data, self.grad, self.label, self.tangent)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         return self.__copy__()
@@ -172,7 +169,7 @@ class Value(Number):
     def __reduce__(self) -> tuple[Any, ...]:
         if self.__copy__() is self:
             raise TypeError(f"{self!r} is of a transform that runs: it cannot be pickled; its number is .data")
-        return _restore, (self.data, self.grad, self.label)
+        return _restore, (self.data, self.grad, self.label, self.tangent)
 
 
 class Dual(Value):
@@ -209,7 +206,7 @@ def is_at(x: Any, level: int) -> bool:
     return isinstance(x, Value) and x.level == level
 
 
-def _restore(data: float, grad: float, label: str) -> Value:
-    value = Value(data, label=label)
-    value.grad = grad
+def _restore(data: float, grad: float, label: str, tangent: float) -> Value:
+    value = Value(data, label=label, tangent=tangent)
+    value.grad = grad or NOTHING
     return value

@@ -1,8 +1,23 @@
-"""What all tests share: how many random programs they try."""
+"""What all tests share: how many random programs they try, and that they begin with the rules of the library."""
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from micrograd_plus.functions import KERNELS, OVER_NUMBERS
+from micrograd_plus.machinery.operations import FUNCTIONS, OWN, RULES
+
 SLOW = [HealthCheck.too_slow]  # a shared machine may be slow at any moment; that is no failure
+
+
+TABLES = [(table, dict(table)) for table in (RULES, FUNCTIONS, KERNELS, OVER_NUMBERS, OWN)]
+
+
+@pytest.fixture(autouse=True)
+def _only_the_rules_of_the_library():
+    """What another test, or an example in a page, has defined is gone."""
+    for table, names in TABLES:
+        table.clear()
+        table.update(names)
 
 
 def pytest_addoption(parser):

@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -29,8 +30,22 @@ def test_code_blocks_run(page, monkeypatch, tmp_path):
     assert runner.summarize(verbose=False).failed == 0
 
 
+def test_the_operation_that_contributing_adds_is_all_that_it_takes():
+    (block,) = BLOCK.findall((ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    program = f"{block}\nimport micrograd_plus as mg; print(mg.derivative(cubed, n=3)(2.0))"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert run.stdout == "6.0\n"
+
+
 def test_the_table_of_operations_is_what_the_rules_say_today():
     sys.path.insert(0, str(ROOT / "docs"))
     import make_tables
 
     assert make_tables.PAGE.read_text(encoding="utf-8") == make_tables.page()
+
+
+def test_what_type_checkers_are_told_is_what_the_rules_say_today():
+    sys.path.insert(0, str(ROOT / "docs"))
+    import make_types
+
+    assert make_types.STUB.read_text(encoding="utf-8") == make_types.stub(), "run python docs/make_types.py"

@@ -1,7 +1,8 @@
 """The flat operators and the flat sweep give the numbers of the readable ones, to the last bit.
 
 The same programs run in two processes, one of them with MICROGRAD_PLUS_PLAIN=1, and all numbers are compared: values,
-partials, tangents and gradients, over special floats, over Values of two levels, and in forward mode alone.
+partials, tangents and gradients, over special floats, over Values of two levels, and in forward mode alone. So are the
+warnings: each is an output in its place, with the line that it is shown at.
 """
 
 import itertools
@@ -9,6 +10,7 @@ import os
 import random
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import micrograd_plus as mg
@@ -138,6 +140,26 @@ def everything():
         yield repr(mg.jvp(lambda a, b: [r for r in operators(a, b) if not isinstance(r, str)], (x, y), (1.0, 2.0)))
     for seed in range(300):
         yield from programs(seed)
+    unary = [getattr(mg, name) for name, rule in RULES.items() if not ("{y}" in rule.template or rule.sequences)]
+    outer = [*unary, lambda r: r * r, lambda r: r**2, lambda r: r**0, lambda r: mg.maximum(r, 0.0), lambda r: 0.0 * r]
+    outer += [
+        lambda r: mg.hypot(r, r),
+        lambda r: mg.sum([r, r, 1.0]) * r,
+        lambda r: mg.dot([r], [r]),
+        lambda r: r / 3.0,
+    ]
+    for g, f, x in itertools.product(outer, unary, (0.0, 1.0, -1.0, float("inf"))):  # where zeros meet infinities
+        yield from attempts(one_chain, g, f, x)
+
+
+def one_chain(g, f, number):
+    x = Value(number, tangent=1.0, label="x")
+    result = g(f(x))
+    result.backward()
+    yield from described(result)
+    yield text(mg.grad(lambda x: g(f(x)))(number))
+    yield text(mg.derivative(lambda x: g(f(x)))(number))
+    yield text(mg.hessian(lambda x: g(f(x)))(number))
 
 
 def test_every_number_of_the_flat_engine_is_that_of_the_readable_one_to_the_last_bit():
@@ -150,11 +172,18 @@ def test_every_number_of_the_flat_engine_is_that_of_the_readable_one_to_the_last
     assert "fast" in outputs[0][0]
     assert "fast" not in outputs[1][0]
     assert len(outputs[0]) > 10_000
+    assert sum(line.startswith("RuntimeWarning at test_fast.py") for line in outputs[0]) > 100
     for flat, readable in zip(outputs[0][1:], outputs[1][1:], strict=True):
         assert flat == readable
 
 
+def told(message, category, filename, lineno, *_):
+    print(f"{category.__name__} at {Path(filename).name}:{lineno}: {message}")
+
+
 if __name__ == "__main__":
+    warnings.simplefilter("always")
+    warnings.showwarning = told
     print(Value.__mul__.__module__, Value.operate.__module__)
     for line in everything():
         print(line)

@@ -851,7 +851,7 @@ def test_the_program_used_last_is_the_last_to_go(monkeypatch):
 
 
 @jit
-def cubed(x):
+def cubic(x):
     return x**3
 
 
@@ -873,9 +873,9 @@ def test_compiled_functions_are_pickled_and_go_to_other_processes():
     for _ in range(2):
         again = pickle.loads(pickle.dumps(program))
         assert again(2.0) == program(2.0) == 16.0
-    assert pickle.loads(pickle.dumps(cubed)) is cubed
+    assert pickle.loads(pickle.dumps(cubic)) is cubic
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        assert list(pool.map(cubed, [1.0, 2.0])) == [1.0, 8.0]
+        assert list(pool.map(cubic, [1.0, 2.0])) == [1.0, 8.0]
         assert list(pool.map(halved, [1.0, 2.0])) == [0.5, 1.0]
 
 

@@ -305,7 +305,7 @@ class Pool(RuleBasedStateMachine):
             with pytest.raises(TypeError, match="was computed"):
                 COPIES[how](x.value)
             return multiple()
-        return self.add(COPIES[how](x.value), float(x.data), grad=x.grad, label=x.label)
+        return self.add(COPIES[how](x.value), float(x.data), tangent=x.tangent, grad=x.grad, label=x.label)
 
     # Using ------------------------------------------------------------------------------------------------------------
 

@@ -110,7 +110,7 @@ def undrawn(capsys):
     def run(*argv):
         status = main(list(argv))
         out, err = capsys.readouterr()
-        assert main(list(argv[: argv.index("--draw")])) == 0
+        assert main(list(argv[: argv.index("--draw" if "--draw" in argv else "--explore")])) == 0
         assert (status, out) == (2, capsys.readouterr().out)
         return one_line(err)
 
@@ -259,7 +259,7 @@ def test_the_three_examples_of_the_help_run(capsys, output, tmp_path, monkeypatc
     with pytest.raises(SystemExit):
         main(["--help"])
     text = capsys.readouterr().out
-    examples = [line.split(maxsplit=1)[1] for line in text.splitlines() if line.startswith("  micrograd-plus ")]
+    examples = [line.split(maxsplit=1)[1] for line in text.splitlines() if line.startswith('  micrograd-plus "')]
     assert len(examples) == 3
     for arguments in examples:
         assert output(*shlex.split(arguments))
@@ -272,6 +272,43 @@ def test_the_help_names_all_functions_and_constants_and_is_not_wider_than_a_term
     names = text[text.index("functions: ") :].replace(",", " ").replace(";", " ").split()
     assert {*FUNCTIONS, *CONSTANTS} == set(names) - {"functions:", "constants:"}
     assert max(map(len, text.splitlines())) <= 90
+
+
+@pytest.mark.parametrize(
+    ("expression", "binding", "value"),
+    [
+        ("x − 1", "x=−1", -2.0),
+        ("2 × x · x ÷ 3", "x=3", 6.0),
+        ("π*x", "x=1/2", math.pi / 2),
+        ("π*x", "π=2", 2.0),
+        ("cos(x)", "x=pi", -1.0),
+        ("x", "x=-2*sqrt(4)", -4.0),
+    ],
+)
+def test_signs_as_in_books_and_numbers_as_expressions_work(expression, binding, value, report):
+    given = [binding] if "x" in binding else [binding, "x=1"]
+    assert report(expression, *given)["value"] == value
+
+
+def test_the_page_and_the_explanation(tmp_path, output, report):
+    page = tmp_path / "page.html"
+    text = output(*README, "--explore", str(page), "--explain", "w")
+    assert text.startswith(README_TEXT)
+    assert "\n  w = 2, an input\n  ∂v5/∂w = -3\n" in text
+    assert text.endswith(f"\n  The page is {page}: open it in a browser\n")
+    html = page.read_text(encoding="utf-8")
+    assert "<title>0.5 * (w*x + b - y)**2</title>" in html
+    assert '"name":"v5"' in html
+    told = report(*README, "--explore", str(page), "--explain", "v3")
+    assert told["page"] == str(page)
+    assert told["explanation"].startswith("v3 = -3, made by v2 - y\n∂v3/∂v2 = 1\n∂v3/∂y = -1\n∂v5/∂v3 = -3\n")
+
+
+@pytest.mark.parametrize("file", ["page.htmx", "nowhere/page.html"])
+def test_a_page_that_cannot_be_written_is_an_error_of_one_line_after_the_table(file, tmp_path, undrawn, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert undrawn(*README, "--explore", file).startswith(f"--explore {file}: ")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_terminal_that_does_not_know_a_character_gets_an_escape(monkeypatch):
@@ -401,6 +438,7 @@ def test_a_parser_that_gives_up_is_an_error_of_one_line(exhausted, error, monkey
 NOT_ALLOWED = "is not allowed; there are numbers, names, + - * / % ** and functions"
 ONLY_CALL = "only a function can be called, with arguments in order; a product is written with *, as in 2 * (x + 1)"
 LIST = "a list, as in sum([x, y]) or softmax([x, y])[0]"
+PRODUCT = "a product is written with *, as in 2 * x"
 COMPARISON = "a comparison, as in where(x > 0, x, -x)"
 
 
@@ -419,7 +457,25 @@ def reason(function, *numbers):
         ("x +", "column 4: invalid syntax"),
         ("  x +* 2", "column 6: invalid syntax"),
         ("((x)", "column 1: '(' was never closed"),
-        ("2x", "column 1: invalid decimal literal"),
+        ("2x", f"column 1: invalid decimal literal; {PRODUCT}"),
+        ("1.5x + 1", f"column 3: invalid decimal literal; {PRODUCT}"),
+        ("x y", f"column 3: invalid syntax; {PRODUCT}"),
+        ("2 (x + 1) x", f"column 11: invalid syntax; {PRODUCT}"),
+        ("sin x", "column 5: invalid syntax; a function is called with parentheses, as in sin(x)"),
+        ("1 + log2 x", "column 10: invalid syntax; a function is called with parentheses, as in log2(x)"),
+        ("|x|", "column 1: invalid syntax; the absolute value of x is written abs(x)"),
+        ("x!", "column 2: invalid syntax; there is no factorial here"),
+        ("x != ", "column 5: invalid syntax"),
+        ("x²", "column 2: invalid character '²' (U+00B2); a power is written **, as in x**2"),
+        ("2√x", "column 2: invalid character '√' (U+221A); a root is written sqrt(x) or cbrt(x)"),
+        (
+            "where(x ≥ 0, x, 0)",
+            "column 9: invalid character '≥' (U+2265); comparisons are written <, <=, >, >=, ==, !=",
+        ),
+        ("½x", "column 1: invalid character '½' (U+00BD); a fraction is written 1/2"),
+        ("x = 2", "column 3: invalid syntax; an input gets its number after the expression, as in x=2"),
+        ("2,5 * x", "column 1: a comma does not belong here; a number is written with a point, as in 2.5"),
+        ("log(x, 10)", "column 1: log takes 1 argument, got 2; to the base b it is log(x) / log(b)"),
         ("x # 1", "column 3: a comment is not allowed"),
         ("\ud800", "the expression has characters that are not text"),
         ("x + zz", "column 5: 'zz' has no value; add zz=NUMBER"),
@@ -484,7 +540,13 @@ def test_a_mistake_in_the_expression_is_named_with_its_column(text, message, err
         (["x", "if=2"], "'if=2' is not a binding; write name=number, as in x=2"),
         (["x", "x\n\u2028y=2"], "'x\\n\\u2028y=2' is not a binding"),
         (["x", "x=abc"], "'x=abc': 'abc' is not a number"),
-        (["x", "x=1+1"], "'x=1+1': '1+1' is not a number"),
+        (["x", "x=1+"], "'x=1+': '1+' is not a number: invalid syntax"),
+        (["x", "x="], "'x=': '' is not a number: the number is missing"),
+        (["x", "x=y"], "'x=y': 'y' is not a number: 'y' has no value"),
+        (["x", "x=1,5"], "'x=1,5': '1,5' is not a number: a comma does not belong here"),
+        (["x", "x=[1]"], "'x=[1]': '[1]' is not a number: expected a number, got a list"),
+        (["x", "x=1/0"], "'x=1/0': '1/0' is not a number: 1 / 0: "),
+        (["x", "x=1", "--explain", "y"], "--explain: there is no input or step 'y'"),
         (["x", "x="], "'x=': '' is not a number"),
         (["x", "x=1", "x=2"], "'x=2': x has a value already, 1"),
         (["x", "exp=1"], "'exp=1': exp is a function; give the input another name"),
@@ -755,3 +817,14 @@ def test_a_closed_output_is_no_traceback(monkeypatch):
 def test_a_message_does_not_steer_the_terminal(capsys):
     assert main(["2 * x", "x=2", "--draw", "a\x1b[31m.txt"]) == 2
     assert "--draw a\\x1b[31m.txt:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["x**x**x**x", "logsumexp([x, 2*x, 3*x, 4*x, 5*x])", "tanh(" * 90 + "x" + ")" * 90])
+def test_high_orders_of_what_took_minutes_by_nesting(text, report):
+    assert len(report(text, "x=1.1", "--order", "10")["orders"]) == 10
+
+
+def test_lists_that_are_too_long_for_high_orders_are_refused(capsys):
+    text = f"softmax([{', '.join(f'{k}*x' for k in range(150))}])[0]"
+    assert main([text, "x=0.1", "--order", "10"]) == 2
+    assert capsys.readouterr().err.endswith("--order 10: the lists are too long for more than order 2\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import micrograd_plus as mg
-from micrograd_plus import Value, functions, losses, nn, optim, testing
+from micrograd_plus import Value, losses, nn, optim, testing
 from micrograd_plus.rules import FUNCTIONS, RULES, rule
 from micrograd_plus.testing import strategies
 
@@ -23,10 +23,22 @@ HOUSE += ["machinery.operators", "value", "machinery.trees", "machinery.running"
 HOUSE += ["series", "batch", "jit", "draw", "nn", "explore", "testing", "__main__"]
 ROOMS = {
     "jit": ["trace", "compiled", "python", "javascript", "llvm", "jax"],
-    "draw": ["files", "fit", "engines", "picture", "formulas", "modules", "diagram"],
+    "draw": ["files", "fit", "engines", "picture", "formulas", "modules", "diagram", "notebook"],
     "nn": ["losses", "modules", "optim", "training"],
-    "testing": ["differences", "checks", "strategies"],
+    "explore": ["page", "explain"],
+    "testing": [
+        "differences",
+        "judging",
+        "diagnosis",
+        "checks",
+        "profile",
+        "strategies",
+        "engines",
+        "abilities",
+        "examination",
+    ],
 }
+LATER = [("transforms", "series")]  # imported inside a function: `derivative` takes the third order from there
 ALIASES = ["losses", "optim"]  # what stands in nn, under the names that it had before
 READ = ["value", "rules", "tape", "transforms", "functions", "series", "batch"]  # the files that one comes to read
 USED = ["machinery", "jit", "draw"]
@@ -39,12 +51,15 @@ PUBLIC |= {name: getattr(module, name) for module in MODULES for name in module.
 
 def test_importing_the_package_brings_nothing_but_a_few_builtin_modules():
     program = """
-import cmath, gc, itertools, math, os, sys, __future__
+import cmath, gc, itertools, math, os, sys, _operator, __future__
+sys.path.insert(0, os.getcwd())
 before = set(sys.modules)
 import micrograd_plus
 print(*[name for name in set(sys.modules) - before if name.split(".")[0] != "micrograd_plus"])
 """
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    result = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     assert result.stdout.split() == []
 
 
@@ -79,7 +94,7 @@ def test_a_file_imports_only_from_files_above_it(file):
     if here[-1] == "__init__" or here[0] in ALIASES:
         return
     for line, path in imported(file):
-        if path and path[0].split(".")[0] in {name.split(".")[0] for name in HOUSE}:
+        if path and path[0].split(".")[0] in {name.split(".")[0] for name in HOUSE} and (here[0], path[0]) not in LATER:
             assert place(path) < place(here), f"line {line}"
 
 
@@ -136,17 +151,14 @@ def test_an_operation_is_added_by_one_rule():
     def cubed(x):
         return cubed(x), 3.0 * x * x
 
-    try:
-        x = Value(2.0, tangent=1.0, label="x")
-        y = cubed(x)
-        y.backward()
-        assert (y.data, y.tangent, x.grad) == (8.0, 12.0, 12.0)
-        assert mg.derivative(cubed, n=3)(5.0) == 6.0
-        assert cubed(2.0 + 1e-200j).imag == 12e-200
-        assert "x * x * x" in mg.draw_dot(y).source
-        assert "cubed(2.0)\n    8.0" in cubed.__doc__
-    finally:
-        del RULES["cubed"], FUNCTIONS["cubed"], functions.KERNELS["cubed"]
+    x = Value(2.0, tangent=1.0, label="x")
+    y = cubed(x)
+    y.backward()
+    assert (y.data, y.tangent, x.grad) == (8.0, 12.0, 12.0)
+    assert mg.derivative(cubed, n=3)(5.0) == 6.0
+    assert cubed(2.0 + 1e-200j).imag == 12e-200
+    assert "x * x * x" in mg.draw_dot(y).source
+    assert "cubed(2.0)\n    8.0" in cubed.__doc__
 
 
 def test_the_readme_names_every_file_of_the_package_in_the_order_of_reading():
@@ -157,7 +169,7 @@ def test_the_readme_names_every_file_of_the_package_in_the_order_of_reading():
 
 
 def test_an_operation_that_nothing_defines_is_refused_with_its_name():
-    with pytest.raises(ValueError, match=r"nothing_yet stands in its own template: functions\.py must say"):
+    with pytest.raises(ValueError, match="say what nothing_yet is over floats, by over_floats= or by a template"):
 
         @rule("nothing_yet({x})", "Nothing yet: nothing_yet(0.0) is 0.0")
         def nothing_yet(x):
@@ -172,12 +184,9 @@ def test_an_operation_may_be_made_of_operations_over_sequences():
         share = mg.softmax([x, y])[1]
         return one_of_two(x, y), share + 1.0, 1.0 - share
 
-    try:
-        x, y = Value(1.0, tangent=1.0), Value(2.0)
-        z = one_of_two(x, y)
-        z.backward()
-        assert z.data == one_of_two(1.0, 2.0) == mg.log_softmax([1.0, 2.0])[0] + 3.0
-        assert z.tangent == x.grad == 2.0 - y.grad
-        assert one_of_two(1.0 + 1e-200j, 2.0).imag / 1e-200 == pytest.approx(x.grad, rel=1e-14)
-    finally:
-        del RULES["one_of_two"], FUNCTIONS["one_of_two"], functions.KERNELS["one_of_two"]
+    x, y = Value(1.0, tangent=1.0), Value(2.0)
+    z = one_of_two(x, y)
+    z.backward()
+    assert z.data == one_of_two(1.0, 2.0) == mg.log_softmax([1.0, 2.0])[0] + 3.0
+    assert z.tangent == x.grad == 2.0 - y.grad
+    assert one_of_two(1.0 + 1e-200j, 2.0).imag / 1e-200 == pytest.approx(x.grad, rel=1e-14)

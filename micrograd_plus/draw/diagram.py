@@ -10,11 +10,11 @@ What was made in a module of a network can be framed, or folded into one box: mo
 
 from __future__ import annotations
 
-import re
 from itertools import count
 from math import inf, log10
 
 from ..machinery.digits import NOTHING
+from ..machinery.operators import sound
 from ..tape import tape
 from ..value import Value, bottom
 from .formulas import cut, formula, partial_formulas
@@ -22,7 +22,7 @@ from .modules import Box, Group, boxes_of, short
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, NoReturn
 
     from .picture import Digraph
@@ -53,7 +53,7 @@ def draw_dot(
     show: Iterable[str] = SHOW[:4],
     number: str | Callable[[Any], object] = "{:.4g}",
     max_nodes: int | None = 2000,
-    names: bool = False,
+    names: bool | Mapping[Value, str] = False,
     engine: str | None = None,
     timeout: float | None = None,
 ) -> Digraph:
@@ -63,8 +63,8 @@ def draw_dot(
     `.pipe("png")` returns the bytes of a picture, and `.source` is its text in graphviz's language. `rankdir` is where
     the arrows lead: "LR", "TB", "RL", "BT". `show` chooses the numbers, of "data", "grad", "tangent", "partials";
     with "formulas" an arrow says `∂ x = 2` for `∂ 2`. `number`, a format string or a function, writes them. With
-    `names` numbers without a label are called v1, v2, ... in the order of the tape. TypeError if `root` is no Value,
-    ValueError if the drawing has more than `max_nodes` nodes; None is no limit.
+    `names` numbers without a label are called v1, v2, ... in the order of the tape; it may also be a dict, of all their
+    names. TypeError if `root` is no Value, ValueError if the drawing has more than `max_nodes` nodes; None is no limit.
 
     `groups` are modules to be framed with all that was made in them, and `fold` such as shall be one box for each call:
     kinds, as "Neuron", or names, as "layers.0.neurons.3"; one or several, or True for all; ValueError if there is none
@@ -82,9 +82,7 @@ def draw_dot(
     from .engines import ENGINES
     from .picture import Digraph
 
-    roots = _roots(root)
-    if not roots:
-        _refuse(root)
+    roots = roots_of(root)
     if rankdir not in ("LR", "TB", "RL", "BT"):
         raise ValueError(f"draw_dot: rankdir must be LR, TB, RL or BT, got {rankdir!r}")
     if scale not in ("linear", "log"):
@@ -100,6 +98,9 @@ def draw_dot(
     for node in nodes:
         if type(bottom(node.data)).__name__ == "Symbol":
             raise TypeError(UNKNOWN)
+    for x in tape(*roots):
+        if x.left is None:
+            sound(x)
     boxes = boxes_of(nodes, roots, groups, fold)
     size = len(boxes) + sum(partial is None for box in boxes for _, partial in box.inputs)
     if max_nodes is not None and size > max_nodes:
@@ -112,25 +113,28 @@ def draw_dot(
     frames = _frames(graph, boxes)
     arrows = graph if len(frames) == 1 else Digraph()  # after the frames: graphviz places what it reads first first
     home = {x: box for box in boxes for x in box.values}
-    numbers = numbered(nodes) if names else {}
+    numbers = dict(names) if isinstance(names, dict) else numbered(nodes) if names else {}
+    slot = getattr(number, "slot", None)  # for a page, whose numbers change: what holds the place of each
     ends: dict[Value, str] = {}
     for i, box in enumerate(boxes):
         ends |= {x: f"n{i}:p{j}" if len(box.values) > 1 else f"n{i}" for j, x in enumerate(box.values)}
     sizes = [size for x in home if 0.0 < (size := abs(bottom(x.grad))) < inf] or [0.0]
     smallest, largest = None if scale == "linear" else min(sizes), max(sizes)
 
-    def text(x: Any) -> str:
+    def text(x: Any, owner: Any = None, place: Any = None) -> str:
+        if slot and owner is not None:
+            return str(slot(owner, place))
         try:
             return str(number(bottom(x)) if callable(number) else number.format(bottom(x)))
         except (LookupError, ValueError) as error:
             raise ValueError(f"draw_dot: number={number!r} cannot write {bottom(x)!r}: {error}") from None
 
     def name(x: Value, box: Box) -> str:
-        return short(x.label or numbers.get(x, ""), box.around)
+        return short(numbers.get(x, x.label), box.around)
 
     def rows(x: Value) -> list[tuple[str, str]]:
-        keys = [key for key in SHOW[:3] if key in shown and (key != "tangent" or x.tangent is not NOTHING)]
-        return [(key, text(getattr(x, key))) for key in keys]
+        keys = [key for key in SHOW[:3] if key in shown and (key != "tangent" or slot or x.tangent is not NOTHING)]
+        return [(key, text(getattr(x, key), x, key)) for key in keys]
 
     for i, box in enumerate(boxes):
         frame, node, several = frames[box.around], box.values[0], len(box.values) > 1
@@ -157,7 +161,7 @@ def draw_dot(
                 frame.node(f"n{i}_{j}", f"<{_escape(label)}>", **CONSTANT)
                 arrows.edge(f"n{i}_{j}", f"n{i}", color="#bbbbbb", arrowhead="none")
             else:
-                label = text(partial) if "partials" in shown or slopes else ""
+                label = text(partial, box, j) if "partials" in shown or slopes else ""
                 if slopes and slopes[j] not in ("", label):
                     label = f"{slopes[j]} = {label}"
                 label = f"< ∂ {_escape(label)} >" if ("partials" in shown or slopes) and not several else ""
@@ -185,8 +189,16 @@ def numbered(nodes: Iterable[Value], taken: Iterable[str] = ()) -> dict[Value, s
     return {x: next(free) for x in nodes if not x.label}
 
 
+def roots_of(root: Any) -> list[Value]:
+    """The Values in a structure of lists, tuples, sets, dicts, arrays and generators; TypeError for none, or another.
+
+    >>> [x.data for x in roots_of([Value(1.0), (Value(2.0),)])]
+    [1.0, 2.0]
+    """
+    return _roots(root) or _refuse(root)
+
+
 def _roots(root: Any) -> list[Value]:
-    """The Values in a structure of lists, tuples, sets, dicts, arrays and generators; TypeError if there is another."""
     if isinstance(root, Value):
         return [root]
     if isinstance(root, str | bytes | type) or not hasattr(root, "__iter__"):
@@ -249,6 +261,7 @@ def _titles(box: Box) -> list[str]:
 
 def _escape(text: str) -> str:
     """Text that draws as itself: no markup, no graphviz escapes like \\N, no characters that a picture cannot hold."""
+    import re
     from html import escape
 
     lines = cut(text.expandtabs(4), LABEL).splitlines() or [""]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from ..tape import operands
 from ..value import Value, bottom
 
@@ -48,6 +46,8 @@ def partial_formulas(node: Value, names: Sequence[str]) -> list[str]:
         _, *partials = node.rule.partials(*point)
     except (ValueError, ArithmeticError):
         return [""] * len(pairs)
+    import re  # takes as long to import as half of this library
+
     texts = [expression(partial) for partial in partials]
     texts = [re.sub(r"_(\d+)_", lambda match: names[int(match[1])], text) for text in texts]
     return ["" if partial is None else text for text, (_, partial) in zip(texts, pairs, strict=True)]

@@ -37,8 +37,8 @@ products, which may change the last bits. `times` is the product of the chain ru
 
 from __future__ import annotations
 
+import _operator as operator  # as in machinery/operators.py
 import builtins
-import operator
 import sys
 
 from ..functions import is_real, number

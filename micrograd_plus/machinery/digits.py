@@ -12,7 +12,7 @@ from _thread import _local
 from _warnings import warn
 from math import inf, isfinite
 
-from ..functions import OVER_NUMBERS, exp, hypot, minimum, over_numbers, sign, sqrt, unbounded, where
+from ..functions import OVER_NUMBERS, exp, over_numbers, sign, sqrt, unbounded, where
 from ..functions import abs as absolute
 from ..functions import pow as power
 
@@ -89,20 +89,29 @@ ndtr = over_numbers("ndtr", _ndtr)
 def cosine(x: Any, y: Any) -> Any:
     """x / √(x² + y²), by the ratio of the smaller side to the larger: then its own slopes cancel nothing.
 
-    >>> cosine(1.0, 0.0), round(cosine(3.0, 4.0), 15)
-    (1.0, 0.6)
+    >>> cosine(4.0, 3.0)
+    0.8
     """
     flat = absolute(x) >= absolute(y)
     longer = where(flat, x, y)
     ratio = where(flat, y, x) / where(longer == 0.0, 1.0, longer)
-    length = reciprocal(hypot(1.0, ratio))
+    length = reciprocal(sqrt(1.0 + ratio * ratio))
     return where((x == 0.0) & (y == 0.0), NOTHING, where(flat, sign(x) * length, sign(y) * ratio * length))
+
+
+def upright(x: Any) -> Any:
+    """NOTHING, at an x of 0, but if it has slopes of its own they are those of √x: infinite.
+
+    >>> upright(0.0) is NOTHING
+    True
+    """
+    return sqrt(where(x == 0.0, x, 0.0)) if hasattr(x, "operate") else NOTHING
 
 
 def power_at_zero(x: Any, y: Any, slope: Any) -> tuple[Any, Any]:
     """The slopes of x**y where x = 0, written such that their own slopes are infinite where they should be.
 
-    With respect to y it is x**y · log x, which is 0 for y > 0 and falls like -x**(y - ¼) next to 0. Where y < 1, the
+    With respect to y it is x**y · log x, which is 0 for y > 0 and falls nearly like -x**y next to 0. Where y < 1, the
     slope with respect to x is infinite, and falls with y.
 
     >>> power_at_zero(0.0, 0.5, 0.0)
@@ -110,10 +119,10 @@ def power_at_zero(x: Any, y: Any, slope: Any) -> tuple[Any, Any]:
     """
     zero = x == 0.0
     edge, steep = zero & (y == 1.0), zero & (y < 1.0)
-    cliff = reciprocal(sqrt(where(steep, x, 1.0))) + inf / where(steep & (y != 0.0), y, 1.0)
-    d_x = where(steep, where(y == 0.0, NOTHING, cliff), where(edge, slope - sqrt(where(edge, y - 1.0, 1.0)), slope))
-    fall = -power(where(zero, x, 1.0), where(zero & (y > 0.0), y - 0.25 * minimum(y, 1.0), 1.0))
-    return d_x, where(y > 0.0, fall, NOTHING)
+    cliff = reciprocal(sqrt(where(steep, x, 1.0))) / where(steep & (y != 0.0), y, 1.0)
+    d_x = where(steep, where(y == 0.0, upright(y), cliff), where(edge, slope - sqrt(where(edge, y - 1.0, 1.0)), slope))
+    fall = -power(where(zero, x, 1.0), where(zero & (y > 0.0), y * (1.0 - 2.0**-52), 1.0))
+    return d_x, where(y > 0.0, fall, upright(x))
 
 
 # The chain rule's product and sum ------------------------------------------------------------------------------------
@@ -193,15 +202,6 @@ def bottom(x: Any) -> Any:
 OVER_NUMBERS["times"] = times
 
 
-def constant(x: Any) -> Any:
-    """A constant operand as a rule gets it: a 0 is NOTHING, since as a slope it cuts on purpose, as a mask does.
-
-    >>> constant(0.0) is NOTHING, constant(2.0)
-    (True, 2.0)
-    """
-    return NOTHING if type(x) is float and x == 0.0 and math.copysign(1.0, x) > 0.0 else x
-
-
 def plus(x: Any, y: Any) -> Any:
     """The sum that the chain rule makes; an outer Value plus a float 0 is itself: no node.
 
@@ -226,10 +226,15 @@ def in_order(xs: Any, name: str) -> tuple[Any, ...]:
     >>> in_order([1.0, 2.0], "mean")
     (1.0, 2.0)
     """
-    if isinstance(xs, dict | set | frozenset) or hasattr(xs, "iloc"):
+    refuse_unordered(xs, name)
+    return tuple(xs)
+
+
+def refuse_unordered(xs: Any, name: str) -> None:
+    """TypeError, naming the function `name`, if `xs` is a container whose numbers stand in no order, or have labels."""
+    if isinstance(xs, dict | set | frozenset | str | bytes) or hasattr(xs, "iloc"):
         kind, way = type(xs).__name__, "its .to_numpy()" if hasattr(xs, "iloc") else "a list of the numbers"
         raise TypeError(f"{name}: expected numbers in order, got a {kind}: pass {way}")
-    return tuple(xs)
 
 
 def _pair(xs: Any, ys: Any) -> tuple[Any, ...]:

@@ -15,8 +15,8 @@ from ..rules import RULES
 from ..tape import parents
 from ..value import INPUT, Dual, Value
 from . import digits
-from .digits import NOTHING, constant, plus, times
-from .operators import Number, arrived, is_operand, sound
+from .digits import NOTHING, plus, times
+from .operators import Number, arrived, constant, is_operand, sound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,13 +114,17 @@ class Word(Number):
 
 def texts(rule: Rule, inline: bool) -> tuple[str, str]:
     """The operator of a rule, and the one that Python asks when the left operand has none, as programs."""
-    lines = ["data, d_left, d_right = rule.partials(a, b)"]
+    lines = ["data, d_left, d_right = rule.partials(a, b)", "(d_left is None or d_right is None) and refuse()"]
     parts = ["data", "d_left", "d_right"]
     if inline:
         lines.clear()
         parts = [str(part) for part in rule.partials(Word("a", lines), Word("b", lines))]
     names = {"lines": "; ".join(lines), "data": parts[0], "d_left": parts[1], "d_right": parts[2]}
     right = BETWEEN.format(**names) + BESIDE.format(**names, **RIGHT, partial=parts[1])
+    if rule.name == "pow":  # Python's pow(x, y, modulus)
+        right = right.replace(
+            "(x, y):", "(x, y, *modulus):\n    if modulus:\n        return refused(x, y, *modulus)", 1
+        )
     return right, "\ndef flat(y, x):\n    kind = type(y)" + BESIDE.format(**names, **LEFT, partial=parts[2])
 
 
@@ -135,10 +139,17 @@ def operators(rule: Rule, codes: Any) -> list[Operation]:
             | {"INPUT": INPUT, "NOTHING": NOTHING, "Dual": Dual, "new": object.__new__}
         )
         names |= {"plain": plain, "plus": plus, "real": real, "rule": rule, "times": times}
+        names |= {"refuse": refuse, "refused": Number.__pow__}
+        names["__name__"] = __name__  # a warning looks past the frames of this package
         exec(code, names)
         names["flat"].__name__ = rule.name
         found.append(names["flat"])
     return found
+
+
+def refuse() -> None:
+    """A rule gave no partial: the readable code says what it should."""
+    raise TypeError
 
 
 def readable_operator(rule: Rule, reflected: bool) -> Operation:
@@ -161,6 +172,8 @@ def of_one(rule: Rule) -> Callable[[Any], Any]:
         kind = type(x)
         try:
             data, slope = rule.partials(x.data)
+            if slope is None:
+                return READABLE(x, rule.name, (x,))
         except (TypeError, ValueError, ArithmeticError):
             return READABLE(x, rule.name, (x,))
         node = object.__new__(kind)
@@ -246,7 +259,7 @@ def sweep(roots: list[tuple[Value, Any]]) -> None:
             else:
                 order.append(node)
     for root, grad in roots:
-        root.grad = plus(root.grad, grad)
+        root.grad = plus(root.grad, grad) if root.left is not None or sound(root) else NOTHING
     order.reverse()
     for node in order:
         grad = node.grad
@@ -292,26 +305,36 @@ def pull_one(node: Value, x: Value, partial: Any) -> None:
 
 READABLE, _times = Value.operate, digits._times
 INLINE = "add", "sub", "mul", "truediv"
-OTHERS = [compile(text, "<an operator of machinery/fast.py>", "exec") for text in texts(RULES["pow"], inline=False)]
 ONE = {name: of_one(rule) for name, rule in RULES.items() if "{y}" not in rule.template and not rule.sequences}
-TWO = {name: operators(rule, OTHERS) for name, rule in RULES.items() if "{y}" in rule.template and not rule.sequences}
+TWO: dict[str, list[Operation]] = {}
+OTHERS: list[Any] = []  # the program of all operators that are not INLINE, compiled
 
 
-def inlined(name: str) -> None:
-    """Make Values write this operator from its rule when it is first used: all four would double the time of import."""
+def flat(rule: Rule) -> list[Operation]:
+    """The operators of a rule of two operands."""
+    if rule.name in INLINE:
+        return operators(rule, texts(rule, inline=True))
+    if not OTHERS:
+        OTHERS.extend(compile(text, "<an operator of fast.py>", "exec") for text in texts(rule, inline=False))
+    return operators(rule, OTHERS)
+
+
+def later(name: str) -> list[Operation]:
+    """Operators that are written when they are first used: to write all would double the time of `import`."""
 
     def written() -> list[Operation]:
-        put(name, operators(RULES[name], texts(RULES[name], inline=True)))
+        put(name, flat(RULES[name]))
         return TWO[name]
 
-    put(name, [lambda x, y: written()[0](x, y), lambda y, x: written()[1](y, x)])
+    return [lambda x, y: written()[0](x, y), lambda y, x: written()[1](y, x)]
 
 
 def put(name: str, operation: list[Operation]) -> None:
     """Make Values use this operator."""
     TWO[name] = operation
-    setattr(Value, f"__{name}__", operation[0])
-    setattr(Value, f"__r{name}__", operation[1])
+    if name in (*INLINE, "mod", "pow"):
+        setattr(Value, f"__{name}__", operation[0])
+        setattr(Value, f"__r{name}__", operation[1])
 
 
 def install() -> None:
@@ -320,10 +343,9 @@ def install() -> None:
         setattr(Value, name, method)
     for name in ("neg", "abs", "floor", "ceil"):
         setattr(Value, f"__{name}__", ONE[name])
-    for name in ("mod", "pow"):
-        put(name, TWO[name])
-    for name in INLINE:
-        inlined(name)
+    for name, rule in RULES.items():
+        if "{y}" in rule.template and not rule.sequences:
+            put(name, later(name))
     Value.operate = operate  # type: ignore[method-assign]
     digits._times = product
     readable.sweep = sweep

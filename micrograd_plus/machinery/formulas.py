@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from math import inf, nan
 
 from ..functions import where
@@ -21,10 +20,15 @@ def made_of(name: str) -> Function:
     >>> made_of("silu")(0.0), made_of("logsumexp")(0.0, 0.0)
     (0.0, 0.6931471805599453)
     """
-    return OF_OTHERS.get(name) or _template(RULES[name])
+    rule = RULES[name]
+    if rule not in TEMPLATES:
+        TEMPLATES[rule] = OF_OTHERS.get(name) or _template(rule)
+    return TEMPLATES[rule]
 
 
-@cache
+TEMPLATES: dict[Rule, Function] = {}
+
+
 def _template(rule: Rule) -> Function:
     if f"{rule.name}(" in rule.template:
         raise NotImplementedError(f"{rule.name}: formulas.py does not say how it is made of other operations")

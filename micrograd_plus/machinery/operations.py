@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..functions import KERNELS, OVER_NUMBERS, over_numbers, where
+from ..functions import KERNELS, OVER_NUMBERS, is_complex, over_numbers, real, where
 from . import digits
 
 TYPE_CHECKING = False
@@ -74,39 +74,144 @@ class Rule:
 
 
 def _fill(template: str, operands: list[str]) -> str:
-    return template.format(x=operands[0], y=operands[-1]) if operands else template
+    return template.format(*operands, x=operands[0], y=operands[-1]) if operands else template
 
 
 RULES: dict[str, Rule] = {}
 FUNCTIONS: dict[str, Function] = {"where": where, "mean": digits.mean}  # what `import micrograd_plus as mg` offers
+OWN: dict[str, tuple[Function, Function | None]] = {}  # of rules that are not the library's: over floats, over complex
+RESERVED = {"array", "float", "inf", "item", "list", "map", "nan", "program"}  # they mean something in programs
 
 
-def rule(template: str, doc: str, numpy: str = "", notation: str = "") -> Callable[[Function], Function]:
-    """Register the decorated function as the rule of the operation of its name; return that operation's function.
+def rule(
+    template: str = "",
+    doc: str = "",
+    numpy: str = "",
+    notation: str = "",
+    *,
+    over_floats: Function | None = None,
+    over_complex: Function | None = None,
+) -> Callable[[Function], Function]:
+    """Make the decorated function the rule of an operation, and put the operation's function in its place.
 
-    `doc` is a sentence and an example, "The sine of x radians: sin(0.0) is 0.0", of which the function's docstring and
-    doctest are made; `numpy` is the operation's name in NumPy, and `notation` how people write it, if these are others.
-    ValueError if neither functions.py nor the template says what the operation is over floats.
+    A rule takes numbers of any kind, and returns a tuple: the value of the operation, and its partial derivative for
+    each operand, written in functions of this library. The value is a call of the operation itself, by its name. What
+    that is over floats is said by `over_floats`, a function such as math.lgamma, or else by a `template` of other
+    operations, "{x} * {x} * {x}" (operands are {x} and {y}, or {0}, {1}, {2}, ...; those of a rule of *x are [{x}]).
+    `over_complex` is the function over complex numbers, for derivatives by the complex step.
+
+    `doc` is the docstring of the function, or a sentence and an example of which one is made, as below; `notation` is a
+    template as people write it, and `numpy` the name in NumPy, if these are others. A name can be defined again: the
+    new rule replaces the old one. The operation is a function, and no method: there is no x.cubed().
+
+    ValueError if the name is one of the library's, or if neither template nor `over_floats` says what the operation is;
+    TypeError, here or when the operation runs, if the rule does not return a value and a partial for each operand.
+
+    >>> @rule("{x} * {x} * {x}", "The cube of x: cubed(2.0) is 8.0")
+    ... def cubed(x):
+    ...     return cubed(x), 3.0 * x * x
+    >>> from micrograd_plus import derivative, derivatives
+    >>> derivative(cubed)(2.0), derivatives(cubed, 3)(2.0)
+    (12.0, [8.0, 12.0, 12.0, 6.0])
     """
+    if not isinstance(template, str):
+        raise TypeError(f"rule: expected a template, got {template!r}; write @rule(...) with parentheses")
 
     def register(partials: Function) -> Function:
-        name = partials.__name__
-        made = Rule(name, template, partials, numpy=numpy, notation=notation)
-        function: Function | None = OVER_NUMBERS.get(name)
-        if function is None:  # made of other operations: its template is its value
-            if f"{name}(" in template:
-                raise ValueError(f"{name} stands in its own template: functions.py must say what it is over floats")
-            parameters = ["x", "y"] if "{y}" in template else ["x"]
-            value = f"lambda {', '.join(parameters)}: {made.program(parameters)}"
-            over_floats, over_complex = eval(value, dict(KERNELS)), eval(value, FUNCTIONS | {"__builtins__": {}})
-            default = partials.__defaults__
-            pack = (lambda x, y=default[0]: (x, y)) if default else None
-            function = over_numbers(name, over_floats, over_complex, arity=len(parameters), pack=pack)
-        text, _, example = doc.rpartition(": ")
-        call, _, result = example.partition(" is ")
-        function.__doc__ = f"{text}.\n\n    >>> {call}\n    {result}\n    "
-        function.__module__ = "micrograd_plus.rules"
+        name, code = partials.__name__, partials.__code__
+        is_own = partials.__module__ != "micrograd_plus.rules"
+        if is_own and (not name.isidentifier() or name in RESERVED or (name in {*FUNCTIONS, *KERNELS} - {*OWN})):
+            raise ValueError(f"rule: {name} is a name of the library: give your operation another one")
+        parameters = [*code.co_varnames[: code.co_argcount]] or ["*x"]
+        text = template or f"{name}({', '.join(_places(parameters))})"
+        made = Rule(
+            name, text, _checked(name, partials, parameters) if is_own else partials, numpy=numpy, notation=notation
+        )
+        function: Function | None = None if is_own else OVER_NUMBERS.get(name)
+        if function is None:
+            if over_floats is None and f"{name}(" in text:
+                raise ValueError(
+                    f"rule: say what {name} is over floats, by over_floats= or by a template of other operations"
+                )
+            kernels: Any = over_floats, over_complex
+            if over_floats is None:  # made of other operations: its template is its value
+                value = f"lambda {', '.join(parameters)}: {made.program(parameters)}"
+                kernels = eval(value, dict(KERNELS)), eval(value, FUNCTIONS | {"__builtins__": {}})
+                if unknown := [word for word in kernels[0].__code__.co_names if word not in KERNELS]:
+                    raise ValueError(f"rule: the template of {name} is written in operations, and {unknown[0]} is none")
+            function = _function(name, parameters, partials.__defaults__, kernels, is_own)
+        function.__doc__ = _docstring(doc) or partials.__doc__
+        function.__module__, function.__qualname__ = partials.__module__, partials.__qualname__
         RULES[name], FUNCTIONS[name] = made, function
         return function
 
     return register
+
+
+def _places(parameters: list[str]) -> list[str]:
+    """The operands in the template of an operation that is written as a call."""
+    if parameters == ["*x"]:
+        return ["[{x}]"]
+    return ["{x}", "{y}"][: len(parameters)] if len(parameters) < 3 else [f"{{{i}}}" for i in range(len(parameters))]
+
+
+def _function(
+    name: str,
+    parameters: list[str],
+    defaults: tuple[Any, ...] | None,
+    kernels: tuple[Function, Function | None],
+    is_own: bool,
+) -> Function:
+    """The function of an operation over all kinds of numbers, from the `kernels` over floats and complex numbers."""
+    over_floats, over_complex = kernels
+    pack: Any = None
+    if parameters == ["*x"]:
+        pack = tuple
+    elif defaults or len(parameters) > 2:
+        pack = eval(f"lambda {', '.join(parameters)}: ({', '.join(parameters)},)")
+        pack.__defaults__ = defaults
+    if not is_own:
+        return over_numbers(name, over_floats, over_complex, arity=len(parameters), pack=pack)
+
+    def kernel(*x: float) -> float:
+        return real(over_floats(*x), name)
+
+    # That of today, also for those who have kept the function of an earlier rule of that name:
+    latest = lambda *x: OWN[name][0](*x)  # noqa: E731
+    latest_complex = (lambda *x: OWN[name][1](*x)) if over_complex else None  # type: ignore[misc]
+    function = over_numbers(name, latest, latest_complex, arity=len(parameters), pack=pack)
+    OWN[name], KERNELS[name] = (kernel, over_complex), kernel
+    return function
+
+
+def _checked(name: str, partials: Function, parameters: list[str]) -> Function:
+    """The same rule, which raises a TypeError if it does not return a value and a partial for each operand."""
+    from dis import get_instructions
+
+    def complain(found: str, n: int) -> TypeError:
+        slopes = f"{n} partial derivative{'s' * (n != 1)}, one for each operand"
+        return TypeError(f"the rule of {name}: expected a tuple of the value and {slopes}, got {found}")
+
+    def check(results: Any, *operands: Any) -> tuple[Any, ...]:
+        if not isinstance(results, tuple) or len(results) != len(operands) + 1:
+            raise complain(repr(results), len(operands))
+        known = [type(x) is float or hasattr(x, "operate") or is_complex(x) for x in results]
+        return tuple([x if ok else real(x, f"the rule of {name}") for x, ok in zip(results, known, strict=True)])
+
+    last: Any = None
+    for instruction in get_instructions(partials):  # how many numbers it returns can often be seen before it runs
+        is_tuple = last and last.opname == "BUILD_TUPLE" and instruction.opname == "RETURN_VALUE"
+        if is_tuple and last.arg != len(parameters) + 1 and parameters != ["*x"]:
+            raise complain(f"{last.arg} numbers", len(parameters))
+        last = instruction
+    given = ", ".join(parameters)
+    checked = eval(f"lambda {given}: check(partials({given}), {given})", {"check": check, "partials": partials})
+    checked.__name__, checked.__defaults__, checked.__wrapped__ = name, partials.__defaults__, partials
+    return checked  # type: ignore[no-any-return]
+
+
+def _docstring(doc: str) -> str:
+    """Of a sentence and an example, as in "The sine of x: sin(0.0) is 0.0"; any other text as it is."""
+    text, _, example = doc.rpartition(": ")
+    call, _, result = example.partition(" is ")
+    return f"{text}.\n\n    >>> {call}\n    {result}\n    " if text and result else doc

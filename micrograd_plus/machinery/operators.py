@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import operator
+import _operator as operator  # its functions alone: the module would take longer to import
 from itertools import compress
+from math import copysign
 
 from ..functions import deepest, is_real
-from ..rules import FUNCTIONS, RULES
+from ..rules import FUNCTIONS, NOTHING, RULES
 from .digits import bottom
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, NoReturn
+    from typing import Any, NoReturn, Self
 
     from .operations import Rule
+    from .signatures import Operators
+else:
+    Operators = object
 
 
 def _refused(what: str, instead: str) -> Any:
@@ -29,7 +33,7 @@ def _refused(what: str, instead: str) -> Any:
     return method
 
 
-class Number:
+class Number(Operators):
     """A number of a kind of its own: every operator and method comes from the rules, and is left to `operate`.
 
     A kind says what `operate` and `compare` do, and has a `level`: of several numbers in one operation the deepest
@@ -39,6 +43,8 @@ class Number:
     __slots__ = ()
 
     level: int
+    data: Any
+    transient = False  # whether it stands for its `data` when the transform that it belongs to is over
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
         """The operation of that name on these operands, of which `self` is the deepest."""
@@ -48,10 +54,10 @@ class Number:
         """Whether a comparison, as `operator.lt` is, holds for this number and `other`, which is no deeper."""
         raise NotImplementedError
 
-    def __pos__(self) -> Any:
+    def __pos__(self) -> Self:
         return self
 
-    def __float__(self) -> NoReturn:
+    def __float__(self) -> None:  # not NoReturn, with which type checkers would let math.sin(v) pass
         name = getattr(self, "label", "") or "v"
         raise TypeError(
             f"{self!r} cannot become a float without losing its gradient: "
@@ -61,8 +67,8 @@ class Number:
     __int__ = __complex__ = __float__
 
     def bottom(self) -> Any:
-        """The number inside, if there is one; else itself."""
-        return self
+        """The number inside, where `data` may hold another number of this kind; itself, if it has none."""
+        return bottom(self.data) if self.transient else self
 
     __round__ = _refused("round(v)", "mg.floor(v + 0.5)")
     __trunc__ = _refused("math.trunc(v)", "mg.floor(v) where v > 0")
@@ -70,17 +76,6 @@ class Number:
     __divmod__ = __rdivmod__ = _refused("divmod", "mg.floor(v / w) and v % w")
 
     __hash__ = object.__hash__  # by identity, while a comparison looks at the numbers
-
-    if TYPE_CHECKING:  # a type checker cannot see that these are made below, from the rules
-
-        def _operator(self, other: Any) -> Any: ...
-        def __neg__(self) -> Any: ...
-        def __abs__(self) -> Any: ...
-        def __getattr__(self, name: str) -> Callable[..., Any]: ...
-
-        __add__ = __sub__ = __mul__ = __truediv__ = __mod__ = __pow__ = _operator
-        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rmod__ = __rpow__ = _operator
-        __lt__ = __le__ = __gt__ = __ge__ = _operator
 
 
 # From the rules -------------------------------------------------------------------------------------------------------
@@ -168,11 +163,24 @@ def checked(rule: Rule, parts: Any, ours: list[bool]) -> Any:
 
 def sound(leaf: Any) -> bool:
     """True; TypeError if the data of `leaf`, a Value that was not computed, is no float: `p.data = p - lr * p.grad`."""
-    if not isinstance(leaf.data, float | int) and not leaf.level and not hasattr(leaf.data, "trace"):
-        name, kind = leaf.label or "p", type(leaf.data).__name__
-        hint = "p.data - lr * p.grad" if isinstance(leaf.data, Number) else "float(...)"
-        raise TypeError(f"{name}.data is {leaf.data!r}, a {kind} and no float: write p.data = {hint}")
-    return True
+    data, name = leaf.data, leaf.label or "p"
+    if isinstance(data, float | int) or leaf.level or (hasattr(data, "operate") and not isinstance(data, type(leaf))):
+        return True  # a number of another kind is what a program is recorded with
+    hint = f"{name}.data - lr * {name}.grad" if hasattr(data, "operate") else "float(...)"
+    raise TypeError(f"{name}.data is {data!r} ({type(data).__name__}), and no float: write {name}.data = {hint}")
+
+
+def constant(x: Any) -> Any:
+    """A constant operand as a rule gets it: a 0 is NOTHING, since as a slope it cuts on purpose, as a mask does.
+
+    >>> constant(0.0) is NOTHING, constant(2.0)
+    (True, 2.0)
+    """
+    if type(x) is float:
+        return NOTHING if x == 0.0 and copysign(1.0, x) > 0.0 else x
+    if getattr(x, "left", x) is None:
+        sound(x)  # a Value of an outer level
+    return x
 
 
 def explained(error: Exception, rule: Rule, operands: list[tuple[str, Any]]) -> Exception:

@@ -106,7 +106,7 @@ def tree_map(function: Function, tree: Any, *others: Any, what: str = "the trees
     >>> tree_map(lambda x, y: x + y, {"w": [1.0, 2.0]}, {"w": [10.0, 20.0]})
     {'w': [11.0, 22.0]}
     """
-    leaves, structure = tree_flatten(tree)
+    leaves, structure = tree_flatten(tree, what)
     columns = [leaves_like(structure, tree, other, what) for other in others]
     return tree_unflatten(structure, map(function, leaves, *columns))
 
@@ -120,6 +120,24 @@ def tree_rows(tree: Any, rows: Iterable[Any]) -> Any:
     [{'w': 3.0}, {'w': 4.0}]
     """
     return _built(tree_flatten(tree)[1], iter(rows), _stacked)
+
+
+def stop_gradient(x: Any) -> Any:
+    """The numbers in `x`, a number or a structure of numbers, as constants: of no order is there a derivative by them.
+
+    TypeError if x is no tree of numbers.
+
+    >>> from micrograd_plus import grad
+    >>> grad(lambda x: x * stop_gradient(x))(3.0)
+    3.0
+    """
+
+    def constant(x: Any) -> Any:
+        while getattr(x, "transient", False):
+            x = x.data
+        return x
+
+    return tree_map(constant, x)
 
 
 def leaves_like(structure: Any, tree: Any, other: Any, what: str) -> list[Any]:
@@ -142,7 +160,7 @@ def _flatten(tree: Any, leaves: list[Any], what: str, like: Any = None) -> Any:
     number is taken for one.
     """
     kind: Any = type(tree)
-    if kind is float or like is NUMBER or hasattr(kind, "operate"):
+    if kind is float or (like is NUMBER and kind not in NODES) or hasattr(kind, "operate"):
         leaves.append(tree)
         return NUMBER
     node = NODES.get(kind) or _node(tree, what)
@@ -151,9 +169,11 @@ def _flatten(tree: Any, leaves: list[Any], what: str, like: Any = None) -> Any:
             leaves.append(tree)
             return NUMBER
         return Static(tree)
-    children, rest = node[0](tree)
     if node is ARRAY:
+        if tree.shape == ():  # of an object
+            return _flatten(tree.item(), leaves, what, like)
         kind = ARRAY
+    children, rest = node[0](tree)
     is_like = type(like) is tuple and like[0] is kind
     if is_like and isinstance(tree, dict) and rest != like[1] and {*rest} == {*like[1]}:
         children, rest = [tree[key] for key in like[1]], like[1]
@@ -209,15 +229,17 @@ def _agrees(a: Any, b: Any) -> bool:
 def _node(tree: Any, what: str) -> Any:
     """How a container is taken apart whose type is not among NODES; None if it is no container.
 
-    TypeError if it holds something, and nobody said how it is built again.
+    TypeError if it holds something, and nobody said how it is built again; if `what` is empty it passes as it is.
     """
     kind = type(tree).__name__
     if hasattr(tree, "iloc"):
+        if not what:
+            return None
         raise TypeError(f"{what}: a {kind} where numbers are expected in order: pass its array, as by .to_numpy()")
     if hasattr(tree, "shape") and hasattr(tree, "tolist"):
         return None if is_real(tree) or is_complex(tree) or tree.dtype.kind in "SUVMm" else ARRAY
     node = _node_of(type(tree))
-    if node is None and hasattr(tree, "__iter__") and not isinstance(tree, str | bytes | bytearray | type):
+    if what and node is None and hasattr(tree, "__iter__") and not isinstance(tree, str | bytes | bytearray | type):
         raise TypeError(
             f"{what}: a {kind} where numbers are expected: pass a list, a tuple, a dict or an array of numbers, "
             f"or say how it is taken apart by micrograd_plus.register_tree({kind}, ...)"
@@ -247,7 +269,8 @@ def _filled_dict(keys: Keys, children: list[Any]) -> Any:
     from copy import copy
 
     new = copy(keys.original)
-    new.update(zip(keys, children, strict=True))
+    for key, child in zip(keys, children, strict=True):
+        new[key] = child  # a Counter's `update` would add
     return new
 
 
@@ -285,6 +308,7 @@ ARRAY: Any = (lambda tree: (tree.ravel().tolist(), tree.shape)), array
 
 def restricted(f: Function, argnums: Any, args: Any, kwargs: Any) -> tuple[Function, tuple[Any, ...], bool]:
     """`f` as a function of the arguments numbered `argnums` alone, these arguments, and whether it may have several."""
+    argnums = argnums.tolist() if hasattr(argnums, "tolist") else argnums
     several = isinstance(argnums, list | tuple)
     numbers = [*argnums] if several else [argnums]
     for i in numbers:
@@ -317,14 +341,32 @@ def arguments(primals: tuple[Any, ...], what: str) -> tuple[list[Any], Any]:
 
 def seed(x: Any, what: str) -> Any:
     """A tangent or a cotangent: a 0 among them is meant, and passes nothing on."""
-    return number(x, what) if type(x) is not float or x else NOTHING
+    x = number(x, what)
+    return x if type(x) is not float or x else NOTHING
 
 
 def one_number(y: Any, what: str) -> None:
     """TypeError, which names `what`, if `y` is not one number."""
     number(y, what)
-    if isinstance(y, bool):
-        raise TypeError(f"{what}: expected a number, got {y}, a comparison, which has no derivative")
+
+
+def outcome(result: Any, what: str, level: int, settle: Function, has_aux: bool) -> tuple[Any, ...]:
+    """What a function returned, and, with `has_aux`, what it returned besides, whose Values are settled.
+
+    TypeError if it is a comparison, which has no derivative, or should be a pair and is none.
+    """
+    aux: list[Any] = []
+    if has_aux:
+        if not isinstance(result, list | tuple) or len(result) != 2:
+            raise TypeError(
+                f"{what}: with has_aux=True, expected a pair of the result and anything else, got {result!r}"
+            )
+        leaves: list[Any] = []
+        structure = _flatten(result[1], leaves, "")
+        result, aux = result[0], [tree_unflatten(structure, [settle(x, level - 1) for x in leaves])]
+    if isinstance(result, bool) or getattr(getattr(result, "dtype", None), "kind", "") == "b":
+        raise TypeError(f"{what}: expected a number, got {result}, a comparison, which has no derivative")
+    return result, *aux
 
 
 def basis(tree: Any, n: int) -> list[Any]:

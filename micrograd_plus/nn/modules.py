@@ -16,18 +16,22 @@ from collections.abc import Callable, Sequence
 from copy import copy, deepcopy
 from difflib import get_close_matches
 from inspect import Signature, signature
+from io import BytesIO
 from math import isfinite, nan, sqrt
 from reprlib import repr as short
 from types import FunctionType, MethodType
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from warnings import warn
 
-from ..draw import values_in, write
+from ..draw import table, values_in, write
 from ..functions import is_real
-from ..machinery.digits import NOTHING, in_order
+from ..machinery.digits import NOTHING, refuse_unordered
 from ..machinery.trees import tree_map
 from ..rules import FUNCTIONS, RULES
 from ..value import Value
+
+if TYPE_CHECKING:
+    from ..machinery.signatures import Forward, Outputs, P, R, T
 
 __all__ = ["MLP", "GradientReport", "Layer", "LayerGradients", "Module", "Neuron", "glorot", "gradient_report", "he"]
 
@@ -45,8 +49,8 @@ class _Naming(ABCMeta):
         own = signature(cls.__init__)  # type: ignore[misc]
         return own.replace(parameters=list(own.parameters.values())[1:])
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        module = super().__call__(*args, **kwargs)
+    def __call__(cls: type[T], *args: Any, **kwargs: Any) -> T:
+        module: Any = type.__call__(cls, *args, **kwargs)
         for name, x in vars(module).items():
             for v in values_in(x) if name[0] != "_" else ():
                 if v.left is not None and not v.level:
@@ -56,7 +60,7 @@ class _Naming(ABCMeta):
                     )
         for name, parameter in module.named_parameters():
             parameter.label = name
-        return module
+        return module  # type: ignore[no-any-return]
 
 
 class Module(metaclass=_Naming):
@@ -80,19 +84,26 @@ class Module(metaclass=_Naming):
         if vars(cls).get("__slots__"):
             raise TypeError(f"{cls.__name__}: parameters are looked for among the attributes, leave __slots__ out")
 
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
+    def __call__(self: Forward[P, R], *args: P.args, **options: P.kwargs) -> R:
+        inputs: Any = args
         inputs = tuple([x[:] if type(x) is list else list(x) if hasattr(x, "__next__") else x for x in inputs])
-        result = self.forward(*inputs, **options)
+        result: Any = self.forward(*inputs, **options)
         call = self, (inputs, options)  # for drawings: what was made on the way from these to the result
         for y in (result,) if type(result) is Value else result if type(result) is list else values_in(result):
             if type(y) is Value and y.left is not None:
                 calls = y.rule.calls
                 if not calls or all(module is not self for module, _ in calls):
                     y.rule = y.rule.marked(y.rule.label, (*calls, call))
-        return result
+        return result  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+    def _repr_html_(self) -> str:
+        """A table of the layers with the numbers of their parameters: what a notebook shows."""
+        source = vars(self).get("_source", (self,))[0]  # of a network made by `bind`, which has no layers of its own
+        rows = [(name, repr(module), len(parameters)) for name, module, parameters in _layers(source)]
+        return table(["layer", "module", "parameters"], [*rows, ("", repr(self), len(self.parameters()))])
 
     # A network that keeps a result, as its last output, cannot be copied or saved with it: its history would be lost.
 
@@ -312,12 +323,12 @@ class Neuron(Module):
         self.weights = [Value(make(generator, inputs, width)) for _ in range(inputs)]
         self.bias = Value(0.0)
 
-    def forward(self, inputs: Any) -> Any:
+    def forward(self, inputs: Any) -> Value:
         inputs = _numbers(inputs, len(self.weights), self)
         total = self.bias
         for weight, x in zip(self.weights, inputs, strict=True):
             total = total + weight * x
-        return self.activation(total)
+        return self.activation(total)  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         return f"Neuron({self._text})"
@@ -346,10 +357,10 @@ class Layer(Module):
         self.neurons = [Neuron(inputs, activation, width=width, init=init, seed=generator) for _ in range(width)]
         self._text = f"{inputs}, {outputs}, {_shown(activation)}"
 
-    def forward(self, inputs: Any) -> Any:
+    def forward(self, inputs: Any) -> Outputs:
         numbers = _numbers(inputs, len(self.neurons[0].weights), self)
         outputs = [neuron(numbers) for neuron in self.neurons]
-        return outputs if len(outputs) > 1 else outputs[0]
+        return outputs if len(outputs) > 1 else outputs[0]  # type: ignore[return-value]
 
     def __repr__(self) -> str:
         return f"Layer({self._text})"
@@ -390,10 +401,10 @@ class MLP(Module):
         ]
         self._text = f"{inputs}, {list(widths)}, {_shown(activation)}, {_shown(output_activation)}"
 
-    def forward(self, inputs: Any) -> Any:
+    def forward(self, inputs: Any) -> Outputs:
         for layer in self.layers:
             inputs = layer(inputs)
-        return inputs
+        return inputs  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         return f"MLP({self._text})"
@@ -503,11 +514,30 @@ class GradientReport(list[LayerGradients]):
             lines.append(f"{name:{wide}}  {parameters:10}  {mean:11.2e}  {largest:14.2e}  {zeros:5.0%}  {ratio:17.2e}")
         return "\n".join(lines)
 
-    def plot(self) -> Any:
-        """The mean and the largest gradient of each layer on a logarithmic scale, as a figure of matplotlib's."""
-        from matplotlib.figure import Figure
+    def _repr_html_(self) -> str:
+        """The same table, as a notebook shows it."""
+        rows = [
+            (name, n, f"{m:.2e}", f"{x:.2e}", f"{zeros:.0%}", f"{ratio:.2e}") for name, n, m, x, zeros, ratio in self
+        ]
+        return table(["layer", "parameters", "mean |grad|", "largest |grad|", "zeros", "|grad| / |weight|"], rows)
 
-        figure = Figure((1.5 + 0.7 * len(self), 3.6), layout="constrained")
+    def plot(self) -> Any:
+        """The mean and the largest gradient of each layer on a logarithmic scale, as a figure of matplotlib's.
+
+        It shows itself in a notebook. ImportError if matplotlib is missing.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ModuleNotFoundError as error:
+            raise ImportError("plot: pip install micrograd-plus[examples], or matplotlib alone") from error
+
+        class Picture(Figure):
+            def _repr_png_(self) -> bytes:
+                """What a notebook shows, also without the line `%matplotlib inline`."""
+                self.savefig(file := BytesIO(), format="png")
+                return file.getvalue()
+
+        figure = Picture((1.5 + 0.7 * len(self), 3.6), layout="constrained")
         axes = figure.subplots()
         names = [row.name or "model" for row in self]
         axes.plot(names, [row.largest for row in self], "o-", color="#e69f00", label="largest")
@@ -533,21 +563,32 @@ def gradient_report(model: Module) -> GradientReport:
     """
     if not isinstance(model, Module):
         raise TypeError(f"gradient_report: expected a Module, got {model!r}")
-    layers: dict[Value, str] = {}
-    for name, module in model.named_modules():
-        if module is model or not isinstance(module, Neuron):
-            layers |= dict.fromkeys(module.parameters(), name)  # a smaller module comes later, and takes its own
-    if not all(isinstance(parameter, Value) for parameter in layers):
+    if not all(isinstance(parameter, Value) for parameter in model.parameters()):
         raise ValueError(f"gradient_report: {model!r} was bound to numbers that have no gradients")
     report = GradientReport()
-    for layer in dict.fromkeys(layers.values()):
-        parameters = [parameter for parameter, name in layers.items() if name == layer]
+    for layer, _, parameters in _layers(model):
         grads, sizes = [[abs(x) for x in xs] for xs in ([p.grad for p in parameters], [p.data for p in parameters])]
         ratio = sum(grads) / sum(sizes) if sum(sizes) else nan
         largest = max(grads) if sum(grads) == sum(grads) else nan
         row = len(grads), sum(grads) / len(grads), largest, grads.count(0.0) / len(grads), ratio
         report.append(LayerGradients(layer, *row))
     return report
+
+
+def _layers(model: Module) -> list[tuple[str, Module, list[Any]]]:
+    """The modules that are no neurons, with their names and those of their parameters that are in no smaller one."""
+    modules = [
+        (name, module) for name, module in model.named_modules() if module is model or not isinstance(module, Neuron)
+    ]
+    owners: dict[int, int] = {}
+    for i, (_, module) in enumerate(modules):
+        owners |= dict.fromkeys(map(id, module.parameters()), i)  # a smaller module comes later, and takes its own
+    parameters = {id(p): p for p in model.parameters()}
+    return [
+        (name, module, mine)
+        for i, (name, module) in enumerate(modules)
+        if (mine := [p for key, p in parameters.items() if owners[key] == i])
+    ]
 
 
 # What a module needs --------------------------------------------------------------------------------------------------
@@ -628,8 +669,8 @@ def _check_names(module: Module, names: list[str], state: Any) -> None:
 
 def _numbers(inputs: Any, n: int, module: Module) -> list[Any]:
     """The inputs as a list of n numbers; one number stands for a list of one."""
-    if hasattr(inputs, "iloc") or isinstance(inputs, dict | set | frozenset):
-        in_order(inputs, repr(module))  # which refuses them
+    if type(inputs) is not list:
+        refuse_unordered(inputs, type(module).__name__)
     if hasattr(inputs, "tolist"):
         inputs = inputs.tolist()  # Python's floats are faster than NumPy's
     numbers = inputs if type(inputs) is list else list(inputs) if hasattr(inputs, "__iter__") else [inputs]

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..functions import real
 from ..machinery.digits import NOTHING
+from ..machinery.operators import sound
 from ..value import Value
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "clip_grad_norm"]
@@ -66,9 +67,14 @@ class Optimizer:
         gradients = _gradients(self.parameters, f"step {self.steps}")
         if self.clip_norm is not None:
             _, gradients = _clipped(gradients, self.clip_norm)
+        numbers = [
+            p.data if type(p.data) is float else real(p.data, f"{_name(self.parameters, i)}.data")
+            for i, p in enumerate(self.parameters)
+            if not isinstance(p.data, Value) or sound(p)
+        ]
         updates = [
-            self.update(parameter.data, gradient, lr, *memory)
-            for parameter, gradient, memory in zip(self.parameters, gradients, self._memories, strict=True)
+            self.update(number, gradient, lr, *memory)
+            for number, gradient, memory in zip(numbers, gradients, self._memories, strict=True)
         ]
         for i, update in enumerate(updates):
             if not all(map(isfinite, update)):

@@ -84,18 +84,21 @@ def limit(slope: Callable[[float], tuple[float, float]], h: float, power: int) -
     """
     best, worse = (math.nan, math.inf), 0
     for _ in range(28):  # to a step of 16**-28, about 1e-34, times the first
-        found = _extrapolated(slope, h, power)
+        *found, by_rounding = _extrapolated(slope, h, power)
         worse = worse + 1 if found[1] >= best[1] < math.inf else 0
-        best = min(best, found, key=lambda estimate: estimate[1])
-        if best[1] <= 1e-11 * abs(best[0]) or worse == 8:
+        best = min(best, (found[0], found[1]), key=lambda estimate: estimate[1])
+        if best[1] <= 1e-11 * abs(best[0]) or worse == (2 if by_rounding else 8):  # which smaller steps make larger
             break
         h /= 16.0
     return best
 
 
-def _extrapolated(slope: Callable[[float], tuple[float, float]], h: float, power: int) -> tuple[float, float]:
-    """The same from the steps h, h/2, h/4, ... alone: each row of the table extrapolates from one step more."""
-    best = (math.nan, math.inf)
+def _extrapolated(slope: Callable[[float], tuple[float, float]], h: float, power: int) -> tuple[float, float, bool]:
+    """The same from the steps h, h/2, h/4, ... alone: each row of the table extrapolates from one step more.
+
+    Besides, whether that error is what rounding does.
+    """
+    best = (math.nan, math.inf, False)
     row: list[float] = []
     for _ in range(8):
         above, (first, rounding) = row, slope(h)
@@ -104,7 +107,7 @@ def _extrapolated(slope: Callable[[float], tuple[float, float]], h: float, power
             row.append(row[-1] + (row[-1] - last) / (2.0 ** (power * j) - 1.0))
             error = max(abs(row[j] - row[j - 1]), abs(row[j] - last), rounding)
             if error < best[1] and j > 1:  # that two steps agree may be chance
-                best = (row[j], error)
+                best = (row[j], error, error == rounding)
         if len(above) > 1 and not abs(row[-1] - above[-1]) <= 2.0 * best[1]:  # it gets worse, or there is no value
             break
         h /= 2.0

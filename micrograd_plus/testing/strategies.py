@@ -31,8 +31,12 @@ from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import strategies as st
+try:
+    from hypothesis import strategies as st
+except ModuleNotFoundError as error:
+    raise ImportError("testing.strategies: pip install micrograd-plus[test], or hypothesis alone") from error
 
+from ..machinery.operations import OWN
 from ..nn import MLP, Neuron
 from ..rules import FUNCTIONS, RULES, Rule
 from ..value import Value, bottom
@@ -136,7 +140,8 @@ def _numbers_of(operands: Iterable[int | float], nodes: Sequence[Any]) -> list[A
 
 
 def _written(rule: Rule, operands: list[str]) -> str:
-    return rule.text(operands) if "(" not in rule.notation else f"mg.{rule.text(operands)}"
+    """The operation as a program writes it; one of somebody's own goes by its name alone."""
+    return rule.text(operands) if "(" not in rule.notation or rule.name in OWN else f"mg.{rule.text(operands)}"
 
 
 # Over every kind of number --------------------------------------------------------------------------------------------
@@ -162,10 +167,12 @@ def _kind(numbers: Iterable[Any]) -> Any:
 def _operation(rule: Rule, count: int, kind: Any) -> Callable[..., Any]:
     """The operation on so many operands: as it is written, for floats and Values, else its template over `kind`."""
     names = [f"x{i}" for i in range(count)]
-    table: dict[str, Any] = {"mg": SimpleNamespace(**FUNCTIONS)}
+    table: dict[str, Any] = {"mg": SimpleNamespace(**FUNCTIONS)} | {name: FUNCTIONS[name] for name in OWN}
     text = _written(rule, names)
     if kind is not None:
         table = dict(FUNCTIONS) if kind is complex else _mathematics(kind)
+        if kind is not complex and f"{rule.name}(" in rule.template and rule.name not in table:
+            raise TypeError(f"{rule.name} is known over floats alone: there is none over the numbers of {kind!r}")
         known = kind is not complex and rule.name in table and not rule.sequences
         text = f"{rule.name}({', '.join(names)})" if known else rule.program(names)
     return eval(f"lambda {', '.join(names)}: {text}", table)  # type: ignore[no-any-return]

@@ -1,0 +1,46 @@
+"""Stage 5: gradients add up. Every use of a Value passes its own share on, down to the inputs."""
+
+
+class Value:
+    def __init__(self, data, operands=(), slopes=()):
+        self.data = data
+        self.grad = 0.0
+        self.operands = operands
+        self.slopes = slopes
+
+    def backward(self):
+        self.pass_on(1.0)
+
+    def pass_on(self, share):
+        self.grad += share
+        for operand, slope in zip(self.operands, self.slopes):
+            operand.pass_on(share * slope)
+
+    def __add__(self, other):
+        other = lift(other)
+        return Value(self.data + other.data, (self, other), (1.0, 1.0))
+
+    def __mul__(self, other):
+        other = lift(other)
+        return Value(self.data * other.data, (self, other), (other.data, self.data))
+
+    def __neg__(self):
+        return self * -1.0
+
+    def __sub__(self, other):
+        return self + -lift(other)
+
+    def __truediv__(self, other):
+        return self * (1.0 / lift(other).data)
+
+    def __rsub__(self, other):
+        return lift(other) - self
+
+    def __rtruediv__(self, other):
+        return lift(other) / self
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+def lift(x):
+    return x if isinstance(x, Value) else Value(x)

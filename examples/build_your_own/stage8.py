@@ -1,0 +1,63 @@
+"""Stage 8: one table of rules. An operation is a row of it, and its code is written once."""
+
+import math
+
+RULES = {  # the operation, and its slope by each operand
+    "add": (lambda x, y: x + y, lambda x, y: (1.0, 1.0)),
+    "sub": (lambda x, y: x - y, lambda x, y: (1.0, -1.0)),
+    "mul": (lambda x, y: x * y, lambda x, y: (y, x)),
+    "truediv": (lambda x, y: x / y, lambda x, y: (1.0 / y, -x / (y * y))),
+    "neg": (lambda x: -x, lambda x: (-1.0,)),
+    "pow": (lambda x, n: x**n, lambda x, n: (n * x ** (n - 1) if n else 0.0,)),
+    "exp": (math.exp, lambda x: (math.exp(x),)),
+    "log": (math.log, lambda x: (1.0 / x,)),
+    "tanh": (math.tanh, lambda x: (1.0 - math.tanh(x) ** 2,)),
+    "relu": (lambda x: max(x, 0.0), lambda x: (1.0 if x > 0.0 else 0.0,)),
+}
+
+
+class Value:
+    def __init__(self, data, operands=(), slopes=()):
+        self.data = data
+        self.grad = 0.0
+        self.operands = operands
+        self.slopes = slopes
+
+    def backward(self):
+        self.grad = 1.0
+        for node in reversed(tape(self)):
+            for operand, slope in zip(node.operands, node.slopes):
+                operand.grad += node.grad * slope
+
+
+def tape(root):
+    """All Values that the root was made of, each after its operands."""
+    order, seen = [], set()
+
+    def visit(node):
+        if node not in seen:
+            seen.add(node)
+            for operand in node.operands:
+                visit(operand)
+            order.append(node)
+
+    visit(root)
+    return order
+
+
+def operation(name):
+    """The function of numbers and Values that goes by the rule of that name."""
+    over_floats, slopes = RULES[name]
+
+    def operate(*operands):
+        numbers = [x.data if isinstance(x, Value) else x for x in operands]
+        pairs = [(x, slope) for x, slope in zip(operands, slopes(*numbers)) if isinstance(x, Value)]
+        return Value(over_floats(*numbers), [x for x, _ in pairs], [slope for _, slope in pairs])
+
+    return operate
+
+
+exp, log, tanh, relu = map(operation, ("exp", "log", "tanh", "relu"))
+for name in ("add", "sub", "mul", "truediv", "pow", "neg"):
+    setattr(Value, f"__{name}__", operation(name))
+    setattr(Value, f"__r{name}__", lambda y, x, operate=operation(name): operate(x, y))

@@ -261,7 +261,10 @@ def test_results_that_are_constant_or_there_twice_come_out_all_the_same():
         return [x[0], -0.0, 0.0, x[0], nan, (inf, x[1] * x[1], x[1] * x[1]), {"a": x[1]}]
 
     for backend in BACKENDS:
-        assert repr(jit(f, backend)([2.0, 3.0])) == "[2.0, -0.0, 0.0, 2.0, nan, (inf, 9.0, 9.0), {'a': 3.0}]"
+        program = jit(f, backend)
+        assert "no program" in program.source
+        assert repr(program([2.0, 3.0])) == "[2.0, -0.0, 0.0, 2.0, nan, (inf, 9.0, 9.0), {'a': 3.0}]"
+        assert "no program" not in program.source
 
 
 DIVIDED = """

@@ -82,6 +82,7 @@ class Program:
 
     def __init__(self, inputs: Sequence[Symbol], outputs: list[Any], structure: Any, name: str) -> None:
         self._code = code = _Code(inputs, outputs, 1)
+        self.source = code.source
         places: dict[int, str] = {}
         texts, pattern = [], ""
         for y in outputs:  # what is constant, or was there before, as half of a Hessian, is not read

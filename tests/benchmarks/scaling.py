@@ -2,7 +2,7 @@
 
     pip install -e ".[bench]" && python tests/benchmarks/scaling.py
 
-prints the tables of docs/scaling.md, in Markdown; it takes about two minutes, most of which XLA compiles. Each figure
+prints the tables of docs/scaling.md, in Markdown; it takes ten minutes or more, most of which XLA compiles. Each figure
 is from a process of its own.
 """
 

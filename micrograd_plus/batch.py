@@ -15,6 +15,7 @@ from math import prod
 
 from .functions import KERNELS, number, real
 from .machinery.formulas import OF_OTHERS, made_of
+from .machinery.operations import OWN
 from .machinery.operators import Number
 from .machinery.running import running
 from .machinery.trees import name_of, named, tree_flatten, tree_unflatten
@@ -288,4 +289,5 @@ def _kernel(name: str) -> Function | None:
         return None
     if name in _table() or f"{name}(" not in rule.template:
         return _table().get(name)
-    return getattr(numpy, rule.numpy or name, None) or numpy.vectorize(KERNELS[name], otypes=[float])
+    theirs = None if name in OWN else getattr(numpy, rule.numpy or name, None)
+    return theirs or numpy.vectorize(KERNELS[name], otypes=[float])

@@ -290,3 +290,31 @@ def test_a_batch_may_be_divided_among_four_devices():
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
     done = subprocess.run([sys.executable, "-c", DIVIDED], env={**os.environ, **flags}, capture_output=True, text=True)
     assert not done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_operation_of_ones_own_is_not_taken_for_a_function_of_that_name_elsewhere(backend):
+    """sinc is NumPy's, fmod and gamma are C's: each means something else here."""
+    try:
+
+        @rule(over_floats=lambda x: 100.0 * x)
+        def sinc(x):
+            return sinc(x), 100.0
+
+        @rule(over_floats=lambda x, y: x - 2.0 * y)
+        def fmod(x, y):
+            return fmod(x, y), 1.0, -2.0
+
+        @rule(over_floats=lambda x: 7.0 * x)
+        def gamma(x):
+            return gamma(x), 7.0
+
+        def f(x):
+            return sinc(x) + fmod(x, 3.0) * gamma(x)
+
+        assert numbers(jit(value_and_grad(f), backend)(2.0)) == numbers(value_and_grad(f)(2.0))
+        assert jit(vmap(f), backend)(np.array([1.0, 2.0])).tolist() == [f(1.0), f(2.0)]
+        assert vmap(f)(np.array([1.0, 2.0])).tolist() == [f(1.0), f(2.0)]
+    finally:
+        for name in ("sinc", "fmod", "gamma"):
+            del RULES[name], FUNCTIONS[name], KERNELS[name]

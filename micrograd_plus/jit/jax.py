@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..functions import KERNELS
+from ..machinery.operations import OWN
 from ..rules import RULES
 from .compiled import filler
 from .trace import COMPARISONS, Symbol, needed
@@ -101,6 +102,7 @@ def _names() -> dict[str, Any]:
         theirs = rule.numpy or name
         if name not in names and name in KERNELS:
             found = getattr(jnp, theirs, None) or getattr(jax.scipy.special, theirs, None)
+            found = None if name in OWN else found
             names[name] = found or _called_back(KERNELS[name])
     return names
 

@@ -19,6 +19,7 @@ from threading import local
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
 from ..functions import KERNELS
+from ..machinery.operations import OWN
 from .compiled import filler
 from .trace import CONDITIONS, Symbol, needed
 
@@ -360,20 +361,21 @@ class _Code:
         """The text of an operation that is not in the table: a call of the C library's function, or of Python's."""
         scalar = ", ".join(["double"] * arity)
         name = f"@{operation}"
-        address = llvm.address_of_symbol(operation) if hasattr(math, operation) else None
+        address = llvm.address_of_symbol(operation) if hasattr(math, operation) and operation not in OWN else None
         if address and self.lanes == 1 and not self.level:
             name = f"inttoptr (i64 {address} to ptr)"  # a call by name would take three times as long to compile
         elif address:
             self.called[operation] = f"declare double @{operation}({scalar})\n"
         else:
+            name = f"@python_{operation}"  # LLVM knows what some names of the C library mean
             given = ", ".join([f"double %x{i}" for i in range(arity)])
             self.called[operation] = (
-                f"define internal double @{operation}({given}) {{\n%y = call double inttoptr (i64 "
+                f"define internal double {name}({given}) {{\n%y = call double inttoptr (i64 "
                 f"{self._callback(operation, arity)} to ptr)({given})\nret double %y\n}}\n"
             )
         if self.lanes > 1:
-            name = f"@v.{operation}"
-            for needed in VECTORS.get(operation, {name[1:]: _lane_by_lane(operation, arity)}).items():
+            one, name = name, f"@v.{operation}"
+            for needed in VECTORS.get(operation, {name[1:]: _lane_by_lane(operation, arity, one)}).items():
                 self.called[needed[0]] = needed[1]
         operands = ", ".join([f"{self.number} {{{i}}}" for i in range(arity)])
         self.texts[operation] = f"{{r}} = call {self.number} {name}({operands})"
@@ -423,12 +425,12 @@ _engine("")  # from then on LLVM knows the functions of the C library
 # Functions of vectors -------------------------------------------------------------------------------------------------
 
 
-def _lane_by_lane(operation: str, arity: int) -> str:
+def _lane_by_lane(operation: str, arity: int, one: str) -> str:
     given, lines = ", ".join([f"V %x{i}" for i in range(arity)]), ["%y0 = fadd V zeroinitializer, zeroinitializer"]
     for lane in range(LANES):
         lines += [f"%a{lane}{i} = extractelement V %x{i}, i64 {lane}" for i in range(arity)]
         numbers = ", ".join([f"double %a{lane}{i}" for i in range(arity)])
-        lines.append(f"%b{lane} = call double @{operation}({numbers})")
+        lines.append(f"%b{lane} = call double {one}({numbers})")
         lines.append(f"%y{lane + 1} = insertelement V %y{lane}, double %b{lane}, i64 {lane}")
     text = f"define internal V @v.{operation}({given}) {{\n" + "\n".join(lines) + f"\nret V %y{LANES}\n}}\n"
     return text.replace("V", f"<{LANES} x double>")

@@ -467,7 +467,7 @@ def reason(function, *numbers):
         ("x!", "column 2: invalid syntax; there is no factorial here"),
         ("x != ", "column 5: invalid syntax"),
         ("x²", "column 2: invalid character '²' (U+00B2); a power is written **, as in x**2"),
-        ("2√x", "column 2: invalid character '√' (U+221A); a root is written sqrt(x) or cbrt(x)"),
+        ("2 + √x", "column 5: invalid character '√' (U+221A); a root is written sqrt(x) or cbrt(x)"),
         (
             "where(x ≥ 0, x, 0)",
             "column 9: invalid character '≥' (U+2265); comparisons are written <, <=, >, >=, ==, !=",

@@ -10,7 +10,7 @@ A printer turns the list into a text for one target, from a table with a text fo
 >>> trace = Trace(exact=False)
 >>> x, y = trace.input("x"), trace.input("y")
 >>> value, *partials = RULES["truediv"].partials(x, y)   # any function would do, a rule or grad(f)
->>> chosen = where(x > y, value, 0.0)
+>>> chosen = (x > y).where(value, 0.0)
 >>> TEXTS = {"truediv": "{} / {}", "neg": "-{}", ">": "{} > {}", "where": "{} ? {} : {}"}
 >>> texts = {}                                           # by the index of a symbol
 >>> def text(number):                                    # operands and outputs are symbols or floats

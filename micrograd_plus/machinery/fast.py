@@ -312,8 +312,8 @@ OTHERS: list[Any] = []  # the program of all operators that are not INLINE, comp
 
 def flat(rule: Rule) -> list[Operation]:
     """The operators of a rule of two operands."""
-    if rule.name in INLINE:
-        return operators(rule, texts(rule, inline=True))
+    if rule.name in (*INLINE, "pow"):
+        return operators(rule, texts(rule, inline=rule.name in INLINE))
     if not OTHERS:
         OTHERS.extend(compile(text, "<an operator of fast.py>", "exec") for text in texts(rule, inline=False))
     return operators(rule, OTHERS)
@@ -326,7 +326,7 @@ def later(name: str) -> list[Operation]:
         put(name, flat(RULES[name]))
         return TWO[name]
 
-    return [lambda x, y: written()[0](x, y), lambda y, x: written()[1](y, x)]
+    return [lambda x, y, *more: written()[0](x, y, *more), lambda y, x: written()[1](y, x)]
 
 
 def put(name: str, operation: list[Operation]) -> None:

@@ -268,15 +268,15 @@ def sweep(roots: list[tuple[Value, Any]]) -> None:
             if type(d_left) is float:
                 if d_left:
                     node.left.grad += grad * d_left
-                elif d_left is not NOTHING:
-                    pull_zero(node, node.left, d_left)
+                elif d_left is not NOTHING and (node.left.left is not None or grad - grad != 0.0):
+                    pull_zero(node, node.left, d_left)  # a finite zero matters to no leaf
             elif d_left is not None or type(node.left) is tuple:
                 pull(node)
                 continue
             if type(d_right) is float:
                 if d_right:
                     node.right.grad += grad * d_right
-                elif d_right is not NOTHING:
+                elif d_right is not NOTHING and (node.right.left is not None or grad - grad != 0.0):
                     pull_zero(node, node.right, d_right)
             elif d_right is not None:
                 pull_one(node, node.right, d_right)

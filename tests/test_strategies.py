@@ -250,6 +250,7 @@ def test_a_network_is_as_small_and_as_shaped_as_it_was_asked_for():
 def test_networks_are_of_many_shapes_and_their_numbers_are_not_all_alike():
     shapes, different = set(), []
 
+    @settings(max_examples=100)  # with 50 it came to 20 shapes once, beside other tests
     @given(st.data())
     def collect(data):
         model = data.draw(networks())
@@ -259,7 +260,7 @@ def test_networks_are_of_many_shapes_and_their_numbers_are_not_all_alike():
         different.append(len(set(numbers)) / len(numbers))
 
     collect()
-    assert len(shapes) > 15
+    assert len(shapes) > 20
     assert sum(different) / len(different) > 0.7
 
 

@@ -21,6 +21,7 @@ import ast
 import contextlib
 import hashlib
 import importlib
+import itertools
 import json
 import os
 import re
@@ -46,10 +47,11 @@ SEED, SAMPLE = 16, 1000
 CORE = "value tape transforms rules functions machinery/digits machinery/operations machinery/operators machinery/trees"
 CORE = [f"micrograd_plus/{name}.py" for name in (CORE + " machinery/fast").split()]
 REST = sorted({str(path.relative_to(ROOT)) for path in ROOT.glob("micrograd_plus/**/*.py")}.difference(CORE))
-LEFT_OUT = [f"--ignore=tests/test_{name}.py" for name in ("explore_browser", "build", "types", "links")]
+QUIET = ["-q", "-p", "mutation", "-p", "no:cacheprovider"]
+QUIET += [f"--ignore=tests/test_{name}.py" for name in ("explore_browser", "build", "types", "links")]
 PRELOADED = "numpy scipy.special scipy.optimize mpmath sympy llvmlite.binding graphviz jax.numpy"
-# One replacement for each of arithmetic, and the negation and the bound of each comparison. Not RemoveDecorator: without
-# `@rule` the whole operation is gone, and any test would notice.
+# One replacement for each of arithmetic, and the negation and the bound of each comparison. Not RemoveDecorator:
+# without `@rule` the whole operation is gone, and any test would notice.
 OPERATORS = r"""core/(AddNot|NumberReplacer|ExceptionReplacer|ZeroIterationForLoop|Replace(
     BinaryOperator_(Add_Sub|Sub_Add|Mul_Div|Div_Mul|FloorDiv_Mul|Mod_Mul|Pow_Mul|BitOr_BitAnd|BitAnd_BitOr)|
     ComparisonOperator_(Lt_LtE|Lt_GtE|LtE_Lt|LtE_Gt|Gt_GtE|Gt_LtE|GtE_Gt|GtE_Lt|Eq_NotEq|NotEq_Eq)|
@@ -89,58 +91,63 @@ def drawn(part):
     return sorted(rest, key=lambda mutant: mutant["key"])[:SAMPLE]
 
 
-class Times:
-    """A plugin of pytest: how long each test takes, in all its phases."""
-
-    def __init__(self):
-        self.of = Counter()
-
-    def pytest_runtest_logreport(self, report):
-        self.of[report.nodeid] += report.duration
+times, failed = Counter(), set()
 
 
-def learn():
-    os.environ["COVERAGE_FILE"] = str(COVERAGE)
-    times = Times()
-    options = ["-q", "-n2", "--examples=10", "--cov=micrograd_plus", "--cov-context=test", "--cov-report=", *LEFT_OUT]
-    if pytest.main(options, plugins=[times]):
-        sys.exit("without any change, tests fail")
-    TIMES.write_text(json.dumps(times.of))
+def pytest_sessionstart():
+    """This file is a plugin of pytest, too: a few examples for each property, and no time spent on shrinking."""
+    if "FEW" in os.environ:
+        phases = [Phase.explicit, Phase.generate]
+        settings.register_profile("few", settings.get_profile("ci"), max_examples=10, phases=phases)
+        settings.load_profile("few")
+
+
+def pytest_runtest_logreport(report):
+    times[report.nodeid] += report.duration
+    if report.failed:
+        failed.add(report.nodeid)
+
+
+def pytest_sessionfinish(session):
+    if session.config.getoption("--cov", None) and not hasattr(session.config, "workerinput"):
+        TIMES.write_text(json.dumps({"all": times, "few": {t: s for t, s in times.items() if t not in failed}}))
 
 
 class Chosen:
-    """A plugin of pytest: of the tests found, those that are named, in this order, with no time spent on shrinking."""
+    """A plugin, too: of the tests found, those that are named, in this order."""
 
-    def __init__(self, tests, examples):
+    def __init__(self, tests):
         self.place = {test: place for place, test in enumerate(tests)}
-        self.examples = examples
-
-    def pytest_sessionstart(self):
-        phases = [Phase.explicit, Phase.generate]
-        settings.register_profile("mutant", settings.get_profile("ci"), max_examples=self.examples, phases=phases)
-        settings.load_profile("mutant")
 
     def pytest_collection_modifyitems(self, items):
         items[:] = sorted((i for i in items if i.nodeid in self.place), key=lambda item: self.place[item.nodeid])
 
 
-def first_failure(sessions):
-    """Run pytest in a fork: the number of the first (arguments, plugin, seconds) that fails, 0 if none, or "timeout"."""
+def failure(sessions):
+    """The number of the first session of pytest, which are (arguments, plugin, seconds), that fails; or 0."""
+    for number, (arguments, plugin, seconds) in enumerate(sessions, 1):
+        signal.alarm(int(seconds))  # is deadly
+        options = ["-x", "--disable-plugin-autoload", "-p", "_hypothesis_pytestplugin"]
+        if pytest.main([*QUIET, *options, *arguments], plugins=[plugin]) not in (0, 5):  # 5: no test was found
+            return number
+    return 0
+
+
+def failure_in_a_fork(sessions):
+    """The same; a negative number is the signal that ended the fork, among them SIGALRM."""
     child = os.fork()
     if child == 0:
-        os.setsid()
-        log = os.open(os.environ.get("MUTATION_LOG", os.devnull), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(log, 1), os.dup2(log, 2)
-        for number, (arguments, plugin, seconds) in enumerate(sessions, 1):
-            signal.alarm(int(seconds))  # is deadly
-            options = "-q -x --disable-plugin-autoload -p _hypothesis_pytestplugin -p no:cacheprovider".split()
-            if pytest.main([*options, *LEFT_OUT, *arguments], plugins=[plugin]) not in (0, 5):  # 5: no test was found
-                os._exit(number)
-        os._exit(0)
+        try:
+            os.setsid()
+            log = os.open(os.environ.get("MUTATION_LOG", os.devnull), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            os.dup2(log, 1), os.dup2(log, 2)
+            os._exit(failure(sessions))
+        finally:
+            os._exit(255)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)  # what it may have started
-    return "timeout" if status == -signal.SIGALRM else status
+    return status
 
 
 def move_to_a_copy(folder):
@@ -148,12 +155,13 @@ def move_to_a_copy(folder):
     os.chdir(tempfile.mkdtemp(dir=folder))
     shutil.copytree(ROOT, ".", ignore=shutil.ignore_patterns(".*", "__pycache__", "build", "dist"), dirs_exist_ok=True)
     sys.path[0] = os.environ["PYTHONPATH"] = os.getcwd()
+    sys.path.insert(1, "tests")
     os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
     resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30, 8 * 2**30))
     for name in PRELOADED.split():
         importlib.import_module(name)
     assert "micrograd_plus" not in sys.modules
-    first_failure([(["--collect-only"], None, 600)])  # writes the bytecode, which mutants do not
+    assert failure_in_a_fork([(["--collect-only"], None, 600)]) == 0  # writes the bytecode, which mutants do not
     sys.dont_write_bytecode = True
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
@@ -161,30 +169,31 @@ def move_to_a_copy(folder):
 killers = Counter()  # which files of tests killed mutants of a file: these are tried first
 
 
-def examine(mutant, times, examples):
+def examine(mutant, tests):
     """The mutant, its change and its outcome: killed, timeout, survived; or no mutant, if that is no Python."""
     path = Path(mutant["path"])
     source, stat = path.read_text(encoding="utf-8"), path.stat()
     changed = mutate_code(source, get_operator(mutant["operator"])(), mutant["occurrence"])
     pairs = zip(source.splitlines(), changed.splitlines(), strict=False)
     old, new = next(((old, new) for old, new in pairs if old != new), ("", ""))
-    mutant |= {"old": old.strip(), "new": new.strip(), "tests": len(times)}
+    mutant |= {"old": old.strip(), "new": new.strip(), "tests": len(tests)}
     try:
         compile(changed, path, "exec")
     except SyntaxError:
         return mutant | {"outcome": "no mutant"}
     files = defaultdict(dict)
-    for test, seconds in times.items():
+    for test, seconds in tests.items():
         files[test.partition("::")[0]][test] = seconds
     order = sorted(files, key=lambda file: (-killers[path, file], sum(files[file].values())))
-    sessions = [([f], Chosen(files[f], examples), 20 + examples * sum(files[f].values())) for f in order]
+    sessions = [([f], Chosen(files[f]), 20 + 10 * sum(files[f].values())) for f in order]
     path.write_text(changed, encoding="utf-8")
-    status = first_failure(sessions)
+    status = failure_in_a_fork(sessions)
     path.write_text(source, encoding="utf-8")
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # its bytecode holds again
-    if status in (0, "timeout"):
-        return mutant | {"outcome": status or "survived"}
-    by = order[status - 1] if status > 0 else f"signal {-status}"
+    if status <= 0:
+        outcome = {0: "survived", -signal.SIGALRM: "timeout"}.get(status, "killed")
+        return mutant | {"outcome": outcome}
+    by = order[status - 1] if status <= len(order) else ""
     killers[path, by] += 1
     return mutant | {"outcome": "killed", "by": by}
 
@@ -202,13 +211,31 @@ def tests_of(path, runs, times):
     def choose(line, budget):
         statement = min((lines for lines in statements if line in lines), key=len)
         nearer = set().union(*(that_run.get(at, ()) for at in statement))
-        chosen = {}
-        for test in sorted(all_tests, key=lambda test: (test not in nearer, times[test], test)):
-            if sum(chosen.values()) + times[test] < budget:
-                chosen[test] = times[test]
-        return chosen
+        order = sorted(all_tests, key=lambda test: (test not in nearer, times[test], test))
+        total = itertools.accumulate(times[test] for test in order)
+        return {test: times[test] for test, seconds in zip(order, total, strict=True) if seconds < budget}
 
     return choose
+
+
+def in_copies():
+    return ProcessPoolExecutor(2, initializer=move_to_a_copy, initargs=(tempfile.mkdtemp(),))
+
+
+def failing(file, tests):
+    return failure_in_a_fork([([file], Chosen(tests), 1000)])
+
+
+def learn():
+    """Which test runs which line, for how long, which passes on a few examples, and whether those pass in a fork."""
+    os.environ |= {"COVERAGE_FILE": str(COVERAGE), "FEW": "yes"}
+    pytest.main([*QUIET, "-n2", "--cov=micrograd_plus", "--cov-context=test", "--cov-report="])
+    files = defaultdict(list)
+    for test in json.loads(TIMES.read_text())["few"]:
+        files[test.partition("::")[0]].append(test)
+    with in_copies() as pool:
+        for file, bad in zip(files, pool.map(failing, files, files.values()), strict=True):
+            print(file, "fails" if bad else "passes")
 
 
 def results():
@@ -217,19 +244,19 @@ def results():
 
 
 def run(part, paths, again):
-    times, data = json.loads(TIMES.read_text()), coverage.CoverageData(str(COVERAGE))
+    os.environ |= {} if again else {"FEW": "yes"}
+    times, data = json.loads(TIMES.read_text())["all" if again else "few"], coverage.CoverageData(str(COVERAGE))
     data.read()
     known = {key for key, result in results().items() if not (again and result["outcome"] == "survived")}
     todo = [m for m in drawn(part) if m["key"] not in known and m["path"].startswith(tuple(paths or [""]))]
     choose = {
         path: tests_of(path, data.contexts_by_lineno(str(ROOT / path)), times) for path in {m["path"] for m in todo}
     }
-    pool = ProcessPoolExecutor(2, initializer=move_to_a_copy, initargs=(tempfile.mkdtemp(),))
-    with pool, RESULTS.open("a", encoding="utf-8") as log:
+    with in_copies() as pool, RESULTS.open("a", encoding="utf-8") as log:
         jobs = []
         for mutant in sorted(todo, key=lambda mutant: (mutant["path"], mutant["line"])):
             chosen = choose[mutant["path"]](mutant["line"], again or 20.0)
-            jobs.append(pool.submit(examine, mutant, chosen, 50 if again else 10))
+            jobs.append(pool.submit(examine, mutant, chosen))
         for done, job in enumerate(as_completed(jobs), 1):
             print(json.dumps(job.result()), file=log, flush=True)
             print(f"\r{done} of {len(jobs)} ", end="", file=sys.stderr, flush=True)

@@ -69,6 +69,8 @@ INTRINSICS = "".join(
      for name in ("fabs", "sqrt", "floor", "ceil")]
 ) + "declare <8 x double> @llvm.fma.v8f64(<8 x double>, <8 x double>, <8 x double>)\n"  # fmt: skip
 
+OTHERS = ("gamma", "lgamma")  # in C, gamma is the logarithm of what it is here, and ours of that is nearer
+
 _raised = local()  # what Python raised while it was called from machine code, in this thread
 
 
@@ -351,7 +353,8 @@ class _Code:
     def _call(self, operation: str, arity: int) -> str:
         """The text of an operation that is not in the table: a call of the C library's function, or of Python's."""
         scalar = ", ".join(["double"] * arity)
-        if llvm.address_of_symbol(operation) and hasattr(math, operation):
+        theirs = hasattr(math, operation) and operation not in OTHERS
+        if theirs and llvm.address_of_symbol(operation):
             self.called[operation] = f"declare double @{operation}({scalar})\n"
         else:
             given = ", ".join([f"double %x{i}" for i in range(arity)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..functions import KERNELS, OVER_NUMBERS, is_complex, over_numbers, real, where
-from . import digits
+from . import digits, special
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,6 +10,9 @@ from math import inf, pi
 from ..functions import where
 from ..rules import FUNCTIONS
 from .digits import in_order
+from .operations import MORE
+
+__all__ = ["MORE"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ _abs, _add, _ceil, _dot, _floor = (FUNCTIONS[name] for name in ("abs", "add", "c
 _hypot, _logsumexp, _maximum, _minimum = (FUNCTIONS[name] for name in ("hypot", "logsumexp", "maximum", "minimum"))
 _mod, _mul, _pow, _reciprocal = (FUNCTIONS[name] for name in ("mod", "mul", "pow", "reciprocal"))
 
-MORE: dict[str, Function] = {"fsum": FUNCTIONS["sum"], "sumprod": _dot, "expit": FUNCTIONS["sigmoid"], "fabs": _abs}
+MORE |= {"fsum": FUNCTIONS["sum"], "sumprod": _dot, "expit": FUNCTIONS["sigmoid"], "fabs": _abs}
 
 
 def _offered(function: Function) -> Function:
@@ -218,7 +221,7 @@ def rint(x: Any) -> Any:
 
 @_offered
 def clip(x: Any, a_min: Any = None, a_max: Any = None) -> Any:
-    """The number x, but not less than `a_min` nor more than `a_max`, where None sets no limit; at a tie half the slope to each.
+    """The number x, but not under `a_min` nor over `a_max`; None sets no limit. At a tie each has half the slope.
 
     >>> clip(5.0, 0.0, 1.0), clip(-5.0, None, 1.0)
     (1.0, -5.0)

@@ -9,12 +9,12 @@ import cmath
 import math
 from math import inf, nan, pi
 
-from ..functions import KERNELS, OVER_NUMBERS, floor, over_numbers, sin, unbounded, where
+from ..functions import OVER_NUMBERS, floor, over_numbers, sin, unbounded, where
 from ..functions import abs as absolute
 from ..functions import hypot as hypot_of_two
 from ..functions import log as natural_log
 from ..functions import pow as power
-from .digits import NOTHING, gaussian, in_order, log1p, ndtr
+from .digits import NOTHING, gaussian, in_order, ndtr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _polygamma(n: float, x: float) -> float:
     cotangent, turned = _cotangent(x), 0.0
     for c in reversed(derivative):
         turned = turned * cotangent + c
-    return -sign * _polygamma(n, 1.0 - x) - pi ** (n + 1.0) * turned  # DLMF 5.15.6
+    return -sign * _polygamma(n, 1.0 - x) - math.pow(pi, n + 1.0) * turned  # DLMF 5.15.6
 
 
 _zetas: list[float] = []

@@ -298,9 +298,9 @@ class Neuron(Module):
     It takes a list of `inputs` numbers, and returns a number. `activation` is the name of a function of one number, as
     "tanh", or "linear" for none, or such a function. `init` makes a weight from a random generator, the number of
     inputs and the number of neurons side by side, `width`; it is such a function, or "uniform" as in micrograd, or "he"
-    or "glorot", of which the activation chooses one if you do not. `seed` is a number, a `random.Random`, or None for that of the module
-    `random`. ValueError if a number is out of range, an activation unknown, or the inputs too few or too many;
-    TypeError if an input is no number.
+    or "glorot", of which the activation chooses one if you do not. `seed` is a number, a `random.Random`, or None for
+    that of the module `random`. ValueError if a number is out of range, an activation unknown, or the inputs too few or
+    too many; TypeError if an input is no number.
 
     >>> neuron = Neuron(2, activation="tanh", seed=1)
     >>> neuron.load_state_dict({"weights.0": 1.0, "weights.1": -1.0, "bias": 0.5})

@@ -122,7 +122,8 @@ def modf(x: Any) -> tuple[Any, Any]:
     >>> modf(-3.25)
     (-0.25, -3.0)
     """
-    return x - trunc(x), trunc(x)
+    whole = trunc(x)
+    return where(isinf(x), 0.0, x - whole), whole
 
 
 @_offered

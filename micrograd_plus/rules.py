@@ -145,7 +145,7 @@ def ndtr(x): return ndtr(x), gaussian(x, -0.5) / math.sqrt(2.0 * pi)
 def erf(x): return erf(x), 2.0 / math.sqrt(pi) * gaussian(x, -1.0)
 @rule("erfc({x})", "The complementary error function, 1 - erf(x): erfc(0.0) is 1.0")
 def erfc(x): return erfc(x), -2.0 / math.sqrt(pi) * gaussian(x, -1.0)
-@rule("log_ndtr({x})", "The logarithm of ndtr(x), also where that is too small for a float: log_ndtr(40.0) is 0.0")
+@rule("log_ndtr({x})", "The logarithm of ndtr(x), in the far tail too: log_ndtr(-1e3) is -500007.82669481216")
 def log_ndtr(x): return log_ndtr(x), hazard(x)                       # gaussian(x, -½) / √(2π) / ndtr(x)
 # Special functions ----------------------------------------------------------------------------------------------------
 @rule("gamma({x})", "The gamma function, at whole numbers the factorial (x - 1)!: gamma(5.0) is 24.0")

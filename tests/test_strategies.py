@@ -404,7 +404,7 @@ def test_over_sympy_an_operation_has_the_value_and_the_gradient_that_the_rule_ha
 
 @given(st.data())
 def test_over_complex_numbers_an_expression_tells_its_slope(data):
-    refusing = {"erf", "erfc", "ndtr", "gelu"}
+    refusing = {"erf", "erfc", "ndtr", "gelu", "log_ndtr", "gamma", "lgamma", "polygamma"}
     f = data.draw(expressions([name for name in RULES if name not in refusing], ["x"]))
     (x,) = data.draw(points(f))
     slope = mg.derivative(f)(x)

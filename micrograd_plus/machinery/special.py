@@ -9,12 +9,12 @@ import cmath
 import math
 from math import inf, nan, pi
 
-from ..functions import OVER_NUMBERS, floor, over_numbers, sin, unbounded, where
+from ..functions import OVER_NUMBERS, floor, over_numbers, sin, sqrt, unbounded, where
 from ..functions import abs as absolute
 from ..functions import hypot as hypot_of_two
 from ..functions import log as natural_log
 from ..functions import pow as power
-from .digits import NOTHING, gaussian, in_order, ndtr
+from .digits import NOTHING, gaussian, in_order, ndtr, sum
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def directions(x: tuple[Any, ...]) -> list[Any]:
     some = largest > 0.0
     scale = where(some, largest, 1.0)
     scaled = [z / scale for z in x]
-    length = where(some, norm(scaled), 1.0)
+    length = where(some, sqrt(sum([z * z for z in scaled])), 1.0)
     return [where(some, z / length, NOTHING) for z in scaled]
 
 
@@ -217,4 +217,4 @@ def sinc_slope(x: Any) -> Any:
         series = series * square + (-1.0) ** k * 2 * k * pi ** (2 * k) / math.factorial(2 * k + 1)
     turn = large - 2.0 * floor(0.5 * large + 0.5)
     cosine = sin(pi * where(turn < 0.0, 0.5 + turn, 0.5 - turn))  # of πx, right to the last digit next to its zeros
-    return where(near, small * series, (cosine - sinc(large)) / large)
+    return where(near, small * series + 0.0, (cosine - sinc(large)) / large)

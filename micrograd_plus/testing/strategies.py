@@ -209,7 +209,7 @@ def _mathematics(m: Any) -> dict[str, Any]:
     }
     if hasattr(m, "Heaviside"):
         return table | {
-            "polygamma": m.polygamma,
+            "polygamma": lambda n, x: m.polygamma(int(n), x),
             "ceil": m.ceiling,
             "step": lambda x: m.Heaviside(x, 0),
             "maximum": m.Max,
@@ -325,7 +325,9 @@ def _expressions(
             continue
         for shift, spare in product((0, 1, 9), (None, 1.5, -1.5, 0.5)):  # if it has no value there, it may elsewhere
             operands = _operands([(choice + shift) % 16 for choice in choices], len(nodes), waiting)
-            here, first = list(nodes), operands[0]
+            if name == "polygamma":  # its order is a whole number
+                operands[0] = float(choices[0] % 4)
+            here, first = list(nodes), operands[-1 if name == "polygamma" else 0]
             if spare is not None:
                 if not isinstance(first, int) or first >= len(inputs) or first not in waiting:
                     continue  # only a variable on which nothing depends yet can still have another number

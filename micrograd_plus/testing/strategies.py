@@ -256,6 +256,8 @@ def _result(name: str, operands: list[float], smooth: bool) -> float | None:
     """What the operation gives; None where it has no value, or a large one, or a large slope, or is not as smooth."""
     try:
         value, slopes = _operation(RULES[name], len(operands), None)(*operands), RULES[name].partials(*operands)[1:]
+        if name == "polygamma":
+            slopes = slopes[1:]  # it has none with respect to its order
     except (ValueError, ArithmeticError):
         return None
     if isinstance(value, complex) or (smooth and not _is_clear(name, operands)):

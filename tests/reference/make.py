@@ -161,7 +161,7 @@ COUPLES = {
     "atan2": [*PAIRS, (1.0, 1e-20), (1e-20, -1.0), (-1e-20, -1.0)],
     **{name: [*PAIRS, (1e8, 1.0), (1.0, 1e8), (1.0, 1e-8)] for name in ("hypot", "norm")},
     "xlogy": [(0.7, 1.3), (-0.7, 0.3), (0.0, 0.3), (1e-8, 3.7), (3.7, 1e-8), (1e10, beside(1.0)[1]), (2.0, 1e300)],
-    "polygamma": [(n, x) for n in (0.0, 1.0, 2.0, 5.0) for x in (1e-8, 0.3, 1.4616, 3.7, 11.9, 36.0, 1e10, -0.3, -2.7)],
+    "polygamma": [(n, x) for n in (0.0, 1.0, 3.0) for x in (0.3, 1.4616, 3.7, 36.0, -2.7)],
     "leaky_relu": [(0.7, 0.01), (-0.7, 0.01), (-1e10, 0.2), (1e-300, 0.3)],
     "elu": [(0.7, 1.0), (-0.7, 1.0), (-1e-10, 2.0), (-40.0, 0.5), (-700.0, 1.5)],
     "gaussian": [(0.7, -0.5), (3.0, -0.5), (30.0, -0.5), (1e-8, -1.0), (0.0, -0.5), (2.0, 1.0), (38.0, -0.5)],
@@ -196,7 +196,7 @@ def distance(name, x):
     if name == "logit":
         sizes = [min(x[0], 1 - x[0])]
     if name in GAMMAS:
-        sizes[-1] = x[-1] if x[-1] > 0 else abs(x[-1] - mp.nint(x[-1]))
+        sizes[0], sizes[-1] = mpf(0), x[-1] if x[-1] > 0 else abs(x[-1] - mp.nint(x[-1]))
     if name in ("truediv", "xlogy"):
         sizes[1] = abs(x[1])
     if name == "mod":
@@ -215,16 +215,16 @@ def by_circles(name, x):
     """All derivatives, by Cauchy's integral: the coefficients of the Fourier series over circles around the point."""
     f, radii = FUNCTIONS[name], [mpf("1e-45") * size for size in distance(name, x)]
     roots = [mp.expjpi(mpf(2) * k / CIRCLE) for k in range(CIRCLE)]
+    around = [range(CIRCLE) if r else [0] for r in radii]  # an order stays as it is
     values = {
-        places: f(*[z + r * roots[k] for z, r, k in zip(x, radii, places, strict=True)])
-        for places in product(range(CIRCLE), repeat=len(x))
+        places: f(*[z + r * roots[k] for z, r, k in zip(x, radii, places, strict=True)]) for places in product(*around)
     }
     result = {}
     for orders in taken(name):
         total = mp.fsum(
             value * math.prod([roots[-n * k % CIRCLE] for n, k in zip(orders, places, strict=True)], start=mpf(1))
             for places, value in values.items()
-        ) / CIRCLE ** len(x)
+        ) / len(values)
         for n, r in zip(orders, radii, strict=True):
             total *= mp.factorial(n) / r**n
         # Below this, it is what rounding and the finite number of points leave of 0.

@@ -232,7 +232,7 @@ function gamma(x) {
 
 function log_ndtr(x) {
   if (x > 0) return Math.log1p(-ndtr(-x));
-  if (!(x <= -30)) return Math.log(ndtr(x));
+  if (!(x <= -10)) return Math.log(ndtr(x));
   let fraction = -x;
   for (let k = 12; k > 0; k--) fraction = k / fraction - x;
   return -0.5 * x * x - (0.5 * Math.log(2 * pi) + Math.log(fraction));

@@ -163,7 +163,7 @@ lgamma = over_numbers("lgamma", unbounded(_lgamma, lambda x: inf))
 
 # The tail of the bell curve -------------------------------------------------------------------------------------------
 
-TAIL = -30.0  # from here on a short continued fraction is exact
+TAIL = -10.0  # from here on a short continued fraction is exact, and nothing is near the smallest floats
 
 
 def hazard(x: Any) -> Any:

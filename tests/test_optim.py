@@ -1,5 +1,6 @@
 """Optimizers against their formulas, written out in NumPy over all past gradients; and fit, and all ways it ends."""
 
+import json
 import math
 import random
 import signal
@@ -929,3 +930,60 @@ def test_of_a_training_that_diverges_no_item_is_named():
     with pytest.raises(ArithmeticError) as caught:
         fit(model, [(1e3, 2.0), (2e3, 1.0)], mse, SGD(model.parameters(), lr=1e3), epochs=99, progress=False)
     assert not any("Item" in note for note in getattr(caught.value, "__notes__", []))
+
+
+# The state ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda ps: SGD(ps, lr=0.01, momentum=0.9, nesterov=True),
+        lambda ps: Adam(ps, lr=lambda step: 0.1 / (1 + step)),
+        lambda ps: AdamW(ps, lr=0.1, clip_norm=0.5),
+    ],
+)
+def test_a_training_that_is_saved_and_resumed_goes_on_bit_for_bit(make):
+    def train(parameters, optimizer, steps):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            loss = (parameters[0] * 3.0 - parameters[1] - 1.0) ** 2 + (parameters[1] ** 2 - 0.3) ** 2
+            loss.backward()
+            optimizer.step()
+
+    straight = [Value(0.5), Value(-0.7)]
+    train(straight, make(straight), 20)
+    first = [Value(0.5), Value(-0.7)]
+    optimizer = make(first)
+    train(first, optimizer, 7)
+    numbers, state = json.loads(json.dumps([[p.data for p in first], optimizer.state_dict()]))
+    train(first, optimizer, 1)  # what was saved does not change with it
+    second = [Value(x) for x in numbers]
+    resumed = make(second)
+    resumed.load_state_dict(state)
+    train(second, resumed, 13)
+    assert [p.data for p in second] == [p.data for p in straight]
+    assert resumed.steps == 20
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"optimizer": "SGD"}, ValueError, "the state is of SGD, this is Adam"),
+        ({"steps": -1}, ValueError, "steps: expected a whole number from 0 up, got -1"),
+        ({"steps": True}, ValueError, "steps: expected a whole number"),
+        ({"memories": []}, ValueError, "memories: expected 2, one a parameter, got 0"),
+        ({"memories": [[1.0, 2.0], [1.0]]}, ValueError, r"memories\[1\]: expected a list of 2 numbers, got \[1.0\]"),
+        ({"memories": [[1.0, 2.0], [1.0, float("nan")]]}, ValueError, "expected a number that is finite, got nan"),
+        ({"more": 1}, TypeError, "expected what state_dict"),
+    ],
+)
+def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, error, message):
+    parameters = [Value(0.5), Value(-0.7)]
+    optimizer = Adam(parameters)
+    (parameters[0] * parameters[1]).backward()
+    optimizer.step()
+    before = optimizer.state_dict()
+    with pytest.raises(error, match=message):
+        optimizer.load_state_dict(before | change)
+    assert optimizer.state_dict() == before

@@ -207,6 +207,16 @@ def test_what_only_random_programs_find_is_shrunk_to_the_smallest():
     ]
 
 
+def test_what_is_offered_is_tried_also_if_the_rest_of_the_row_is_not_there():
+    source = LEARNER.replace("__sub__", "minus").replace("__rsub__", "minus_from")
+    wrong = "return self * other.data if isinstance(other, Value) else self"
+    source = source.replace(
+        "__radd__ = __add__", f"def __truediv__(self, other):\n        {wrong}\n\n    __radd__ = __add__"
+    )
+    row = next(row for row in examined(Engine(engine(source), examples=1)) if row.ability == "numbers on the right")
+    assert (row.mark, row.failure) == ("✗", "x / 2.0 at x = 3: value 3.0, should be 1.5")
+
+
 def test_names_can_be_mapped():
     source = LEARNER.replace("grad", "slope_of_it").replace("data", "number").replace("def exp", "def e_to_the")
     with pytest.raises(TypeError, match=r"has no attribute data, value, val; data='\.\.\.' tells"):
@@ -277,6 +287,21 @@ def test_what_cannot_be_checked_is_said_in_one_line(words, message, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("line", ["raise ValueError('oh')", "raise SystemExit(0)", "1 / 0", "class Value"])
+def test_a_file_that_cannot_be_run_is_told(line, tmp_path, capsys):
+    (tmp_path / "mine.py").write_text(line + "\n", encoding="utf-8")
+    assert main(["check", f"{tmp_path}/mine.py:Value"]) == 2
+    assert "mine.py:Value: importing it raises " in capsys.readouterr().err
+
+
+def test_a_file_may_be_called_as_a_module_of_python_s(tmp_path):
+    import numbers
+
+    (tmp_path / "numbers.py").write_text(LEARNER, encoding="utf-8")
+    assert main(["check", f"{tmp_path}/numbers.py:Value", "--stage", "1"]) == 0
+    assert sys.modules["numbers"] is numbers
 
 
 def test_a_variable_may_still_be_called_check(capsys):

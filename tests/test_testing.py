@@ -497,16 +497,16 @@ def test_a_kink_is_named_also_for_a_derivative_by_hand():
 
 
 def test_what_is_no_gradient_is_refused_before_anything_is_compared():
-    with pytest.raises(ValueError, match=r"must have the structure of the argument, \[1\.0, 1\.0\], not 1\.0"):
+    with pytest.raises(ValueError, match=r"structure of x for each number of f's result, \[1\.0, 1\.0\], not 1\.0"):
         check_derivative(lambda x: [x, 2.0 * x], lambda x: 1.0, (1.0,))
-    with pytest.raises(ValueError, match=r"what df returned must .*, an array of shape \(1000,\), not 1\.0"):
+    with pytest.raises(ValueError, match=r"what df returned for . must .*, an array of shape \(1000,\), not 1\.0"):
         check_derivative(lambda x: np.ones(1000) * x, lambda x: 1.0, (1.0,))
-    with pytest.raises(ValueError, match=r"what df returned must .*, {'w': 2\.0, 'b': 3\.0}, not {'w': 3\.0}"):
+    with pytest.raises(ValueError, match=r"what df returned for . must .*, {'w': 2\.0, 'b': 3\.0}, not {'w': 3\.0}"):
         check_derivative(lambda p: p["w"] * p["b"], lambda p: {"w": p["b"]}, ({"w": 2.0, "b": 3.0},))
 
 
 def test_what_df_returns_is_named_if_it_is_no_gradient():
-    with pytest.raises(ValueError, match=r"what df returned must have the structure .*2\.0, not \(4\.0,\)"):
+    with pytest.raises(ValueError, match=r"what df returned for . must have the structure .*2\.0, not \(4\.0,\)"):
         check_derivative(lambda x: x * x, lambda x: (2.0 * x,), (2.0,))
     with pytest.raises(TypeError, match="a number that df returned: expected a number, got None"):
         check_derivative(lambda x: x * x, lambda x: None, (2.0,))

@@ -81,8 +81,14 @@ def programs(*texts: str, slopes: bool = True, **point: float) -> Callable[[Engi
         able = [text for text in texts if not operations(text) & broken]
         if not able:
             raise Missing("it needs operations that are not right")
+        absent: list[Missing] = []
         for text in able:
-            engine.check(text, slopes, **{name: x for name, x in point.items() if name in _names(text)})
+            try:
+                engine.check(text, slopes, **{name: x for name, x in point.items() if name in _names(text)})
+            except Missing as missing:  # the others may be there, and wrong
+                absent.append(missing)
+        if absent:
+            raise absent[0]
 
     return check
 

@@ -221,8 +221,8 @@ def test_one_wrong_number_among_many_is_found(request):
 def test_a_wrong_shape_or_length_names_both():
     flat = normal(3, 2)
     assert refusal(check_backward, lambda x, w: x @ w, lambda d, x, w: (d @ w.T, (x.T @ d).T), (X, flat)).endswith(
-        "what backward returned for w must have the structure of w, an array of shape (3, 2), not an array of shape (2, 3); "
-        "is it transposed?"
+        "what backward returned for w must have the structure of w, an array of shape (3, 2), "
+        "not an array of shape (2, 3); is it transposed?"
     )
     assert "backward must return a tuple of 3 gradients, for x, w, b, got a tuple of 2 items" in refusal(
         check_backward, affine, lambda d, x, w, b: (X, W), (X, W, B)

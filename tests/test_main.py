@@ -796,6 +796,14 @@ def test_a_slope_that_the_numerical_check_does_not_confirm_gets_a_line(capsys):
     assert not any(line.startswith("  d/dy:") for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("text", "noted"),  # the numerical slope is halfway between both sides, the exact one that on the left
+    [("x + 0.0019*relu(x)", 0), ("x + 0.0022*relu(x)", 1), ("1.8e-6*relu(x)", 0), ("2.2e-6*relu(x)", 1)],
+)
+def test_a_kink_is_noted_from_a_thousandth_of_the_slope_on_and_from_a_millionth(text, noted, output):
+    assert output(text, "x=0").count("d/dx: there may be a kink") == noted
+
+
 @pytest.mark.parametrize(("typed", "meant"), [("max(x, 1)", "maximum"), ("ln(x)", "log"), ("arctan(x)", "atan")])
 def test_a_function_by_another_name_is_recognised(typed, meant, capsys):
     assert main([typed, "x=2"]) == 2

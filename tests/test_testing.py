@@ -85,6 +85,25 @@ def test_ridders_is_as_near_as_it_says_also_where_f_is_steep_or_has_a_kink_or_an
     assert error <= 1e-6 * abs(slope) + 1e-6
 
 
+def test_ridders_is_not_taken_in_by_two_steps_that_agree_by_chance():
+    """Central differences over 1/8 and 1/16 are both 1.003125."""
+    slope, error = ridders(lambda x: x + x**3 - 51.2 * x**5, 0.0)
+    assert abs(slope - 1.0) <= error < 1e-9
+
+
+def test_the_first_step_of_ridders_is_an_eighth_of_x_and_at_least_an_eighth():
+    for x, step in ((0.0, 0.125), (1.0, 0.125), (-80.0, 10.0)):
+        seen = []
+        ridders(lambda x, seen=seen: seen.append(x) or x, x)
+        assert max(abs(y - x) for y in seen) == step
+
+
+def test_the_complex_step_is_1e_200():
+    seen = []
+    complex_step(lambda x: seen.append(x) or x, 3.0)
+    assert seen == [complex(3.0, 1e-200)]
+
+
 def test_ridders_finds_nothing_where_f_has_values_on_one_side_alone():
     slope, error = ridders(math.sqrt, 0.0)
     assert math.isnan(slope)

@@ -71,6 +71,10 @@ MUTANTS = {  # what was done: old text, new text, the ability that must be wrong
         "        self.grad += 1.0\n", "",
         "gradient of +", "x + y at x = 3, y = -2: gradient of x 0.0, should be 1.0", "giving the result the gradient 1",
     ),
+    "backward with an argument": (
+        "def backward(self):", "def backward(self, grad):",
+        "gradient of +", "backward raises TypeError: ", "is called without arguments",
+    ),
     "factors swapped": (
         IN_PLACE, IN_PLACE.replace("y * out", "z * out").replace("x * out", "y * out").replace("z * out", "x * out"),
         "gradient of *", "gradient of x 3.0, should be -2.0", "the other factor",
@@ -205,6 +209,15 @@ def test_what_only_random_programs_find_is_shrunk_to_the_smallest():
         "check_engine: 1 ability of Value is wrong",
         "  random programs: -(-(-x)) at x = 0: gradient of x -1.01, should be -1.0",
     ]
+
+
+def test_a_chain_is_tried_up_to_10_000_operations():
+    short = "visited.add(node)\n                if len(visited) > 5000:\n                    raise RecursionError"
+    rows = examined(Engine(engine(LEARNER.replace("visited.add(node)", short)), examples=1))
+    (row,) = [row for row in rows if row.mark == "✗"]
+    assert (row.ability, row.failure) == (
+        "a chain of 10,000 operations", "10,000 times y = y + c: backward raises RecursionError",
+    )  # fmt: skip
 
 
 def test_what_is_offered_is_tried_also_if_the_rest_of_the_row_is_not_there():

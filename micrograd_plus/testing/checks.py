@@ -474,7 +474,7 @@ def _jumps_between_singles(claim: Claim) -> bool:
 
     try:
         near = [tree_map(lambda x: x * (1.0 + random.uniform(-0.01, 0.01)) + 1e-9, claim.args) for _ in range(8)]
-        calm = max([leap(place, 0.25) for place in near]) + EPS * abs(claim.along(0.0))
+        calm: float = max([leap(place, 0.25) for place in near]) + EPS * abs(claim.along(0.0))
         return sum([leap(place, 0.5) > 1e4 * calm for place in near]) > 1
     except (ArithmeticError, LookupError, TypeError, ValueError, struct.error):  # f has no value there
         return False

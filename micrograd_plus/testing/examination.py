@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from .abilities import MUST, Because, in_order
-from .engines import Engine, Missing, Wrong, told
+from .engines import LACKS, Engine, Missing, Wrong, told
 
 STAGES = max(row.stage for row in in_order())
 RIGHT, WRONG, ABSENT, UNKNOWN = "✓", "✗", "–", "?"
+STUMBLES = "backward is called without arguments, and must run to its end: the error says what it lacks."
 
 
 class Row(NamedTuple):
@@ -98,7 +99,8 @@ def examined(engine: Engine, stage: int | None = None) -> list[Row]:
             mark = WRONG if must else ABSENT
             row = Row(stage_of, title, mark, got=str(missing), why="It is not there yet." if must else "")
         except Wrong as wrong:
-            why = wrong.why if isinstance(wrong, Because) else why
+            stumbles = wrong.what.startswith(tuple([f"backward raises {error.__name__}" for error in LACKS]))
+            why = wrong.why if isinstance(wrong, Because) else STUMBLES if stumbles else why
             row = Row(stage_of, title, WRONG, wrong.program, wrong.what, wrong.should, why)
         except RecursionError as error:
             row = Row(stage_of, title, WRONG, title, f"raises {told(error)}", why=why)

@@ -211,6 +211,15 @@ def test_what_only_random_programs_find_is_shrunk_to_the_smallest():
     ]
 
 
+def test_an_engine_with_half_the_digits_is_held_to_these():
+    single = "self.data = struct.unpack('f', struct.pack('f', data))[0]"
+    source = "import struct\n" + LEARNER.replace("self.data = data", single, 1)
+    rows = examined(Engine(engine(source), examples=50))
+    assert [row.failure for row in rows if row.mark == "✗"] == []
+    rows = examined(Engine(engine(source.replace("1.0 - t * t", "1.001 - t * t")), examples=1))
+    assert [row.ability for row in rows if row.mark == "✗"][0] == "tanh(x)"
+
+
 def test_a_chain_is_tried_up_to_10_000_operations():
     short = "visited.add(node)\n                if len(visited) > 5000:\n                    raise RecursionError"
     rows = examined(Engine(engine(LEARNER.replace("visited.add(node)", short)), examples=1))

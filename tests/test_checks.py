@@ -138,6 +138,10 @@ def test_a_value_that_is_not_that_of_the_function_is_told():
     assert (
         text == "check_vjp: f_vjp returned 27.0 for result, f returned 9.0\nagain: check_vjp(f, f_vjp, (3.0,), seed=0)"
     )
+    rounded = 9.0 * (1.0 + 1e-15)
+    check_vjp(lambda x: x * x, lambda x: (rounded, lambda g: (2.0 * x * g,)), (3.0,))
+    text = complaint(check_vjp, lambda x: x * x, lambda x: (9.0 + 1e-7, lambda g: (2.0 * x * g,)), (3.0,))
+    assert "f_vjp returned 9.0000001 for result, f returned 9.0" in text
     text = complaint(check_jvp, np.sin, lambda p, t: (np.cos(p[0]), np.cos(p[0]) * t[0]), (np.array([1.0, 2.0]),))
     assert text.startswith("check_jvp: f_jvp returned 0.5403023058681398 for result[0], f returned 0.841470984807")
 
@@ -335,6 +339,18 @@ def test_the_profile_leaves_out_the_phase_that_takes_seconds():
     assert Phase.explain not in used.phases
     assert used.deadline is None
     assert find(expressions(["sin"], ["x"]), lambda f: len(f.operations) == 1).operations == ("sin",)
+
+
+def test_the_profile_tries_100_examples_unless_told_otherwise():
+    seen = []
+
+    @gradients(derandomize=True, database=None)
+    @given(st.floats(-1.0, 1.0))
+    def test(x):
+        seen.append(x)
+
+    test()
+    assert len(seen) == 100
 
 
 def test_a_claimed_slope_that_jumps_at_the_point_is_not_taken_for_noise():

@@ -349,6 +349,12 @@ def test_a_gradient_is_found_lost_also_beside_others_that_are_much_larger():
     assert "with respect to p['fee'] is wrong" in text
 
 
+@pytest.mark.parametrize("size", [1e4, 1e7, 1e9])
+def test_a_gradient_that_is_half_of_what_it_should_be_is_found_beside_larger_ones(size):
+    text = complaint(check_derivative, lambda x, y: x * x + y, lambda x, y: (2.0 * x, 0.5), (size, 1.0))
+    assert "the derivative of f with respect to y is wrong\n  df             0.5, off by" in text
+
+
 def test_one_wrong_number_of_many_is_found_by_halving():
     calls = []
 

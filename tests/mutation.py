@@ -8,7 +8,7 @@
     python tests/mutation.py report
 
 Cosmic Ray's operators change the package in one place. Then the tests that run the changed statement are run, and
-others that run the file, quick ones first, until one fails: as many of them as took 12 seconds together when nothing
+others that run the file, quick ones first, until one fails: as many of them as took 6 seconds together when nothing
 was changed, with 10 examples for each property. A mutant on which none fails survives: either it is equivalent to the
 original, or a test is missing. One on which a test hangs is killed, and counted apart as a timeout.
 
@@ -44,8 +44,8 @@ from hypothesis import Phase, settings
 ROOT = Path(__file__).parent.parent
 COVERAGE, TIMES, RESULTS = (ROOT / "build" / name for name in ("mutation.coverage", "times.json", "mutants.jsonl"))
 SEED, SAMPLE = 16, 1000
-CORE = "value tape transforms rules functions machinery/digits machinery/operations machinery/operators machinery/trees"
-CORE = [f"micrograd_plus/{name}.py" for name in (CORE + " machinery/fast").split()]
+CORE = "value tape transforms rules functions machinery/operators machinery/operations machinery/trees machinery/fast"
+CORE = [f"micrograd_plus/{name}.py" for name in (CORE + " machinery/digits").split()]
 REST = sorted({str(path.relative_to(ROOT)) for path in ROOT.glob("micrograd_plus/**/*.py")}.difference(CORE))
 QUIET = ["-q", "-p", "mutation", "-p", "no:cacheprovider"]
 QUIET += [f"--ignore=tests/test_{name}.py" for name in ("explore_browser", "build", "types", "links")]
@@ -67,7 +67,7 @@ def mutants(path):
     for node in ast.walk(ast.parse(re.sub(r"[^\x00-\x7f]", "_", source))):  # so that its columns are parso's
         idle += [part for name in ("annotation", "returns") if (part := getattr(node, name, None))]
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            idle += node.body
+            idle += [node.test, *node.body]
         elif isinstance(node, ast.keyword) and node.arg == "strict":  # an assertion
             idle.append(node.value)
         elif isinstance(node, ast.Compare) and re.search(r"\b(type\(|None|True|False)", ast.unparse(node)):
@@ -209,13 +209,14 @@ def tests_of(path, runs, times):
             statements.append(range(node.lineno, max(node.lineno, end) + 1))
     that_run = {line: {test.partition("|")[0] for test in tests} for line, tests in runs.items()}
     files = defaultdict(set)
-    for test in set().union(*that_run.values()).intersection(times):
+    all_tests = set().union(*that_run.values()).intersection(times)
+    for test in all_tests:
         files[test.partition("::")[0]].add(test)
 
     def choose(line, seconds):
         """Half of the time for the file with most tests that run the statement, half of the rest for the next"""
         statement = min((lines for lines in statements if line in lines), key=len, default=[line])
-        nearer = set().union(*(that_run.get(at, ()) for at in statement))
+        nearer = set().union(*(that_run.get(at, ()) for at in statement)).intersection(times) or set(all_tests)
         chosen = {}
         for file in sorted(files, key=lambda file: (-len(files[file] & nearer), file)):
             seconds -= 1.0  # what a file costs by itself
@@ -266,8 +267,8 @@ def run(part, paths, again):
     }
     with in_copies() as pool, RESULTS.open("a", encoding="utf-8") as log:
         jobs = []
-        for mutant in sorted(todo, key=lambda mutant: (mutant["path"], mutant["line"])):
-            chosen = choose[mutant["path"]](mutant["line"], again or 12.0)
+        for mutant in sorted(todo, key=lambda mutant: ((CORE + REST).index(mutant["path"]), mutant["line"])):
+            chosen = choose[mutant["path"]](mutant["line"], again or 6.0)
             jobs.append(pool.submit(examine, mutant, chosen))
         for done, job in enumerate(as_completed(jobs), 1):
             print(json.dumps(job.result()), file=log, flush=True)

@@ -12,13 +12,13 @@ from micrograd_plus.rules import RULES, Rule
 PAGE = Path(__file__).parent / "operations.md"
 HEAD = """# The operations and their derivatives
 
-Every operation of the library is one rule in `micrograd_plus/rules.py`. `python docs/make_tables.py` makes this table: it
-runs each rule on two Values named x and y, and writes down the partial derivatives that come out. Where a rule chooses by
-the sign of its operands, the table shows the case x > 0, or x > y.
+Every operation of the library is one rule in `micrograd_plus/rules.py`. `python docs/make_tables.py` makes this table:
+it runs each rule on two Values named x and y, and writes down the partial derivatives that come out. Where a rule
+chooses by the sign of its operands, the table shows the case x > 0, or x > y.
 
 Call functions as `mg.sin(x)` and methods as `x.sin()`. Where NumPy has another name, the table gives it, and
-`np.arcsin` works on arrays of Values. `mean` and `where(condition, x, y)` are made of these operations. The derivatives use
-a few that are otherwise seldom needed:
+`np.arcsin` works on arrays of Values. `mean` and `where(condition, x, y)` are made of these operations. The derivatives
+use a few that are otherwise seldom needed:
 
 - `reciprocal(x)` is 1 / x, infinite at 0;
 - `gaussian(x, y)` is exp(y · x²);

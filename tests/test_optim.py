@@ -565,7 +565,7 @@ def test_what_the_loss_raises_later_has_a_note_with_the_step_and_the_largest_gra
     def steep(predictions, targets):
         return mg.mean([mg.exp(mg.sqrt(p + 100.0)) for p in predictions])
 
-    with pytest.raises(ValueError, match=r"^sqrt\(.*: math domain error") as caught:
+    with pytest.raises(ValueError, match=r"^sqrt\(.*: (math domain error|expected a nonnegative)") as caught:
         trained(line, steep, lr=100.0, data=[(1.0, 0.0), (2.0, 0.0)], epochs=9)
     trained(free, steep, lr=100.0, data=[(1.0, 0.0), (2.0, 0.0)])
     assert caught.value.__notes__ == [

@@ -421,7 +421,7 @@ def test_what_f_raises_is_raised_and_says_that_it_was_called_with_floats():
     with pytest.raises(AttributeError) as caught:
         check_grads(lambda p: p["w"].data, ({"w": 1.0},))
     assert caught.value.__notes__ == ["check_grads calls f with plain floats too, to find its slope without calculus"]
-    with pytest.raises(ValueError, match="math domain error"):
+    with pytest.raises(ValueError, match=r"math domain error|expected a positive"):
         check_grads(mg.log, (-1.0,))
     with pytest.raises(TypeError, match=r"mg\.sin"):
         check_grads(lambda x: math.sin(x), (1.0,))

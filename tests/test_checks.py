@@ -254,6 +254,23 @@ def test_a_function_that_computes_in_single_precision_is_recognised():
     check_derivative(lambda x: x, lambda x: 1.0, (0.5,))
 
 
+def test_what_returns_no_pair_and_what_is_no_function_is_named():
+    def square(x):
+        return x * x
+
+    assert refusal(check_vjp, square, lambda x: 2.0 * x, (3.0,)) == (
+        "check_vjp: f_vjp must return the value of f and a function of cotangents, got 6.0"
+    )
+    assert refusal(check_jvp, square, lambda p, t: 2.0 * p[0] * t[0], (3.0,)) == (
+        "check_jvp: f_jvp must return the value of f and its derivative, got 18.0"
+    )
+    assert refusal(check_vjp, square, lambda x: (x * x, 2.0 * x), (3.0,)) == (
+        "the function that f_vjp returned: expected a function, got 6.0"
+    )
+    assert refusal(check_derivative, square, 6.0, (3.0,)) == "df: expected a function, got 6.0"
+    assert refusal(check_backward, None, back, (3.0,)) == "f: expected a function, got None"
+
+
 def test_integers_that_would_be_moved_are_told():
     with pytest.raises(TypeError) as caught:
         check_derivative(lambda xs, i: xs[i[0]] ** 2, lambda xs, i: [2.0 * xs[0], 0.0], ([1.0, 2.0], [0]))

@@ -167,7 +167,9 @@ def check_vjp(
     f, args, names, gradients = _prepared(f, args, "check_vjp")
     value = _result(f, args, "check_vjp")
     again = f"check_vjp({name}, {claimed}, {_short(given, 'args')}{_options(atol, rtol, seed)})"
-    _agree("check_vjp", "f_vjp", gradients.called(f_vjp, args)[0], value, again)
+    first, pullback = _pair(gradients.called(f_vjp, args), "check_vjp: f_vjp", "a function of cotangents")
+    _agree("check_vjp", "f_vjp", first, value, again)
+    _text(pullback, "the function that f_vjp returned")
 
     def slopes(args: Any, tangents: Any, cotangents: Any) -> dict[str, list[float]]:
         pullback = gradients.called(f_vjp, args)[1]
@@ -197,7 +199,8 @@ def check_jvp(
     f, args, names, gradients = _prepared(f, args, "check_jvp")
     value = _result(f, args, "check_jvp")
     again = f"check_jvp({name}, {claimed}, {_short(given, 'args')}{_options(atol, rtol, seed)})"
-    _agree("check_jvp", "f_jvp", f_jvp(gradients.thawed(args), gradients.thawed(args))[0], value, again)
+    first, _ = _pair(f_jvp(gradients.thawed(args), gradients.thawed(args)), "check_jvp: f_jvp", "its derivative")
+    _agree("check_jvp", "f_jvp", first, value, again)
 
     def slopes(args: Any, tangents: Any, cotangents: Any) -> dict[str, list[float]]:
         pushed = f_jvp(gradients.thawed(args), gradients.thawed(tangents))[1]
@@ -285,6 +288,13 @@ def _agree(caller: str, name: str, found: Any, value: Any, again: str) -> None:
         x, y = bottom(x), bottom(y)
         if not abs(x - y) <= 1e-9 * abs(y) + 1e-12 * max([abs(bottom(other)) for _, other, _ in pairs]):
             raise AssertionError(f"{caller}: {name} returned {x!r} for {place}, f returned {y!r}\nagain: {again}")
+
+
+def _pair(found: Any, name: str, second: str) -> tuple[Any, Any]:
+    """What was returned, if it is two things: f's value, and `second`."""
+    if not isinstance(found, list | tuple) or len(found) != 2:
+        raise TypeError(f"{name} must return the value of f and {second}, got {described(found)}")
+    return found[0], found[1]
 
 
 # Arguments and results ------------------------------------------------------------------------------------------------
@@ -488,6 +498,8 @@ def _arrays(tree: Any) -> list[Any]:
 
 def _text(f: Function, otherwise: str = "f") -> str:
     """How to write the function: what it is printed as, if that is a program, or its name, if it has one."""
+    if not callable(f):
+        raise TypeError(f"{otherwise}: expected a function, got {described(f)}")
     if repr(f).startswith("lambda "):
         return repr(f)
     name = getattr(f, "__name__", "")

@@ -20,7 +20,7 @@ from ..transforms import jvp, vjp
 from ..value import bottom
 from .diagnosis import diagnosis
 from .differences import EPS, Function
-from .judging import Claim, blamed, direction, fault_of, length, parts, paths, products, spread, unit
+from .judging import Claim, blamed, branches, direction, fault_of, length, parts, paths, products, spread, unit
 
 
 def check_grads(
@@ -362,8 +362,13 @@ def _is_frozen(x: Any) -> bool:
 
 
 def _holds_integers(tree: Any) -> bool:
-    items = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list | tuple) else ()
-    return _is_frozen(tree) or any(map(_holds_integers, items))
+    return _is_frozen(tree) or any(map(_holds_integers, _items(tree)))
+
+
+def _items(tree: Any) -> list[Any]:
+    """What a container holds; nothing, if it is none."""
+    parts = branches(tree)
+    return parts[1] if parts else []
 
 
 def _frozen(tree: Any) -> Any:
@@ -376,19 +381,18 @@ def _frozen_like(tree: Any, original: Any) -> Any:
         return tree
     if isinstance(original, dict) and isinstance(tree, dict):
         return {key: _frozen_like(tree.get(key, []), item) for key, item in original.items()}
-    if isinstance(original, list | tuple) and isinstance(tree, list | tuple) and len(tree) == len(original):
-        return type(original)(_frozen_like(x, item) for x, item in zip(tree, original, strict=True))
+    if (parts := branches(tree)) and len(parts[1]) == len(_items(original)):
+        return parts[2]([_frozen_like(x, item) for x, item in zip(parts[1], _items(original), strict=True)])
     return [] if _is_frozen(original) else tree
 
 
 def _thawed(moving: Any, original: Any) -> Any:
     if not _holds_integers(original):
         return moving
-    if isinstance(original, dict):
-        return {key: _thawed(moving[key], item) for key, item in original.items()}
-    if isinstance(original, list | tuple):
-        return type(original)(_thawed(x, item) for x, item in zip(moving, original, strict=True))
-    return original
+    if _is_frozen(original):
+        return original
+    _, items, built = branches(moving) or ([], [], None)
+    return built([_thawed(x, item) for x, item in zip(items, _items(original), strict=True)]) if built else moving
 
 
 def _alike(found: Any, wanted: Any, what: str, whose: str) -> None:
@@ -492,8 +496,7 @@ def _jumps_between_singles(claim: Claim) -> bool:
 
 def _arrays(tree: Any) -> list[Any]:
     """The arrays, and NumPy's own numbers, in the tree."""
-    items = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list | tuple) else ()
-    return [tree] if hasattr(tree, "dtype") else [array for item in items for array in _arrays(item)]
+    return [tree] if hasattr(tree, "dtype") else [array for item in _items(tree) for array in _arrays(item)]
 
 
 def _text(f: Function, otherwise: str = "f") -> str:
@@ -515,6 +518,9 @@ def _short(tree: Any, otherwise: str) -> str:
 def _code(tree: Any) -> str:
     if isinstance(tree, dict):
         return f"{{{', '.join([f'{key!r}: {_code(item)}' for key, item in tree.items()])}}}"
+    if fields := getattr(tree, "_fields", None) or getattr(tree, "__dataclass_fields__", None):
+        given = [f"{field}={_code(getattr(tree, field))}" for field in fields]
+        return f"{type(tree).__name__}({', '.join(given)})"
     if isinstance(tree, list | tuple):
         text = ", ".join(map(_code, tree))
         return f"[{text}]" if isinstance(tree, list) else f"({text}{',' * (len(tree) == 1)})"

@@ -1,7 +1,7 @@
 """Random programs by the million: forward mode against reverse mode, and against whatever else there is.
 
     .venv/bin/python tests/fuzz.py --programs 10000000
-    .venv/bin/python tests/fuzz.py --programs 10000 --against python jvp mpmath series
+    .venv/bin/python tests/fuzz.py --programs 10000 --against jvp jit-python mpmath series
 
 A program is a list of operations on its inputs and on earlier results, drawn by a plain generator, thousands a second,
 together with a point at which it has a value, away from kinks. All are run in both modes at once; `COLUMNS` says with

@@ -29,13 +29,13 @@ is x · y, but 0 if either is 0, also against infinity.
 
 def row(rule: Rule) -> str:
     """A line of the table: the rule at the first point of its domain that comes to hand."""
-    for x in (1.5, 0.5):
+    for x in (1.5, 0.5, 1.0):
         point = [Value(x, label="x"), Value(0.7, label="y")]
         if "{y}" not in rule.template and not rule.sequences:
             del point[1]
         try:
             _, *partials = rule.partials(*point)
-        except ValueError:
+        except ValueError:  # not in the domain
             continue
         names = [p.label for p in point]
         cells = [rule.program(names), *[expression(partial) for partial in partials]]

@@ -88,8 +88,12 @@ def test_mish_with_no_slope_far_to_the_left_is_found_within_100_programs():
 
 # Layers ---------------------------------------------------------------------------------------------------------------
 
-RNG = np.random.default_rng(0)
-X, W, B = RNG.standard_normal((4, 3)), RNG.standard_normal((3, 3)), RNG.standard_normal(3)
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+X, W, B = normal(4, 3), normal(3, 3, seed=1), normal(3, seed=2)
 
 
 def affine(x, w, b):
@@ -139,6 +143,10 @@ def test_a_value_that_is_not_that_of_the_function_is_told():
     assert (
         text == "check_vjp: f_vjp returned 27.0 for result, f returned 9.0\nagain: check_vjp(f, f_vjp, (3.0,), seed=0)"
     )
+    rounded = 9.0 * (1.0 + 1e-15)
+    check_vjp(lambda x: x * x, lambda x: (rounded, lambda g: (2.0 * x * g,)), (3.0,))
+    text = complaint(check_vjp, lambda x: x * x, lambda x: (9.0 + 1e-7, lambda g: (2.0 * x * g,)), (3.0,))
+    assert "f_vjp returned 9.0000001 for result, f returned 9.0" in text
     text = complaint(check_jvp, np.sin, lambda p, t: (np.cos(p[0]), np.cos(p[0]) * t[0]), (np.array([1.0, 2.0]),))
     assert text.startswith("check_jvp: f_jvp returned 0.5403023058681398 for result[0], f returned 0.841470984807")
 
@@ -164,7 +172,7 @@ def test_each_kind_of_mistake_is_named():
 
     dx, dw, db = (lambda d, x, w, b: back(d, x, w, b)[0]), (lambda d, x, w, b: back(d, x, w, b)[1]), (
         lambda d, x, w, b: back(d, x, w, b)[2])  # fmt: skip
-    assert "w is transposed" in said(lambda d, *a: (dx(d, *a), dw(d, *a).T, db(d, *a)))
+    assert "the gradient of w is transposed" in said(lambda d, *a: (dx(d, *a), dw(d, *a).T, db(d, *a)))
     assert "each of the 3 numbers that are wrong is -1 times what it should be: the sign" in said(
         lambda d, *a: (dx(d, *a), dw(d, *a), -db(d, *a))
     )
@@ -192,11 +200,18 @@ def test_each_kind_of_mistake_is_named():
         slope[1, 2] += 0.1
         return slope
 
-    assert "x[1, 2] alone of 12 numbers is wrong" in said(one_entry, lambda x: x * x, (X,))
+    assert "x[1, 2] alone of 12 numbers is wrong\n" in said(one_entry, lambda x: x * x, (X,))
+
+    def one_sign(d, x):
+        slope = 2.0 * x * d
+        slope[1, 2] *= -1.0
+        return slope
+
+    assert "x[1, 2] alone of 12 numbers is wrong: -1 times what it should be\n" in said(one_sign, lambda x: x * x, (X,))
 
 
 def test_one_wrong_number_among_many_is_found(request):
-    x = RNG.standard_normal(10_000 if request.config.getoption("--examples") else 1_000)
+    x = normal(10_000 if request.config.getoption("--examples") else 1_000)
 
     def wrong(d, x):
         slope = 2.0 * x * d
@@ -213,12 +228,12 @@ def test_one_wrong_number_among_many_is_found(request):
 
 
 def test_a_wrong_shape_or_length_names_both():
-    flat = RNG.standard_normal((3, 2))
+    flat = normal(3, 2)
     assert refusal(check_backward, lambda x, w: x @ w, lambda d, x, w: (d @ w.T, (x.T @ d).T), (X, flat)).endswith(
-        "must have the structure of the argument, an array of shape (3, 2), not an array of shape (2, 3); "
-        "is it transposed?"
+        "what backward returned for w must have the structure of w, an array of shape (3, 2), "
+        "not an array of shape (2, 3); is it transposed?"
     )
-    assert "a tuple of 3 gradients, got a tuple of 2 items" in refusal(
+    assert "backward must return a tuple of 3 gradients, for x, w, b, got a tuple of 2 items" in refusal(
         check_backward, affine, lambda d, x, w, b: (X, W), (X, W, B)
     )
     assert "an array of shape (3,), not an array of shape (4,)" in refusal(
@@ -238,8 +253,26 @@ def test_a_function_that_computes_in_single_precision_is_recognised():
     for f in (lambda x: float(np.float32(x) ** 2), lambda x: np.float32(x) ** 2,
               lambda x: [float(np.sin(np.float32(x)))]):  # fmt: skip
         assert "f computes with float32" in refusal(check_derivative, f, lambda x: 2.0 * x, (1.3,))
+    within = lambda x: np.sin(x.astype(np.float32)).sum() + np.cos(x).sum()  # noqa: E731
+    assert "f computes with float32 inside" in refusal(check_derivative, within, lambda x: np.cos(x) - np.sin(x), (B,))
     check_derivative(lambda x: np.floor(1e3 * x) / 4.0, lambda x: 0.0, (0.30001,))  # simple numbers are not single ones
     check_derivative(lambda x: x, lambda x: 1.0, (0.5,))
+
+
+def test_integers_that_would_be_moved_are_told():
+    with pytest.raises(TypeError) as caught:
+        check_derivative(lambda xs, i: xs[i[0]] ** 2, lambda xs, i: [2.0 * xs[0], 0.0], ([1.0, 2.0], [0]))
+    assert caught.value.__notes__ == [
+        "check_derivative moves each number in args, as a float; indices go into an array of integers"
+    ]
+    text = refusal(check_derivative, lambda x: (x * x).sum(), lambda x: 2 * x, (np.array([1, 2]),))
+    assert "arrays of integers are indices, which do not move: make them floats" in text
+
+
+def test_what_f_returned_is_named_if_it_is_no_number():
+    assert "check_grads: a number that f returned: expected a number, got None" in refusal(
+        check_grads, lambda x: None, (1.0,)
+    )
 
 
 def test_arrays_of_integers_stay_what_they_are():
@@ -268,20 +301,34 @@ def test_arrays_of_integers_stay_what_they_are():
     assert "table[1, 0], table[1, 1], table[1, 2] alone of 9 numbers are wrong" in text
 
 
-def test_the_line_that_repeats_the_check_runs_also_for_an_operation_of_one_s_own():
-    from micrograd_plus.rules import FUNCTIONS, RULES, rule
+TEMPLATES = ["sqrt(1.0 + {x} * {x})", "{x} * {x}", "{x} / 2.0"]
 
-    @rule("sqrt(1.0 + {x} * {x})", "The length of (1, x): slant(0.0) is 1.0")
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_the_line_that_repeats_the_check_runs_also_for_an_operation_of_one_s_own(template):
+    @mg.rule(template)
     def slant(x):
-        return mg.sqrt(1.0 + x * x), x / mg.sqrt(1.0 + x * x)
+        return slant(x), 100.0 + 0.0 * x
 
-    try:
-        f = Expression(("x",), (("slant", (0,)), ("sin", (1,))), (0.5,))
-        assert repr(f) == "lambda x: mg.sin(slant(x))"
-        assert eval(repr(f), {"mg": mg, "slant": slant})(0.25) == f(0.25)
-    finally:
-        for table in (RULES, FUNCTIONS, getattr(mg.functions, "KERNELS", {})):
-            table.pop("slant", None)
+    f = Expression(("x",), (("slant", (0,)), ("sin", (1,))), (0.5,))
+    assert repr(f) == "lambda x: mg.sin(slant(x))"
+    assert eval(repr(f), {"mg": mg, "slant": slant})(0.25) == f(0.25)
+    text = complaint(check_grads, f, (0.25,))
+    again = text.partition("again: ")[2]
+    with pytest.raises(AssertionError, match="is wrong") as caught:
+        exec(again, {"mg": mg, "slant": slant, "check_grads": check_grads})
+    assert str(caught.value).splitlines()[1:4] == text.splitlines()[1:4]
+
+
+def test_operations_of_one_s_own_over_sequences_are_checked_as_calls():
+    @mg.rule("sum([{x}]) * 2.0")
+    def twice(*x):
+        return twice(x), *[2.0 for _ in x]
+
+    f = Expression(("x", "y"), (("twice", (0, 1)),), (0.5, 0.25))
+    assert repr(f) == "lambda x, y: twice([x, y])"
+    assert (f(0.5, 0.25), eval(repr(f), {"twice": twice})(0.5, 0.25)) == (1.5, 1.5)
+    check_grads(f, (0.5, 0.25))
 
 
 def test_the_profile_leaves_out_the_phase_that_takes_seconds():
@@ -297,6 +344,18 @@ def test_the_profile_leaves_out_the_phase_that_takes_seconds():
     assert Phase.explain not in used.phases
     assert used.deadline is None
     assert find(expressions(["sin"], ["x"]), lambda f: len(f.operations) == 1).operations == ("sin",)
+
+
+def test_the_profile_tries_100_examples_unless_told_otherwise():
+    seen = []
+
+    @gradients(derandomize=True, database=None)
+    @given(st.floats(-1.0, 1.0))
+    def test(x):
+        seen.append(x)
+
+    test()
+    assert len(seen) == 100
 
 
 def test_a_claimed_slope_that_jumps_at_the_point_is_not_taken_for_noise():

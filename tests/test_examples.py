@@ -639,6 +639,24 @@ def test_gradients_of_any_smallness_are_what_matrices_say():
     assert 0.0 < np.abs(gradient).max() < 1e-24
 
 
+def test_regressions_come_out_as_certified():
+    """At least 10 digits of every parameter, from both starting points: 11 are certified."""
+    example = runpy.run_path(str(EXAMPLES / "regression.py"))
+    assert len(example["SETS"]) == len(example["MODELS"]) == 27
+    for name in ("Misra1a", "Lanczos3", "MGH17", "MGH10", "ENSO", "Thurber", "Nelson", "Bennett5"):
+        for start in example["SETS"][name]["starts"]:
+            parameters, method = example["fitted"](name, start)
+            assert method in ("lm", "trf")
+            assert example["digits"](parameters, example["SETS"][name]["certified"]) > 10.0, name
+
+
+@pytest.mark.parametrize("wrong", [1e-3, 1e-9])
+def test_digits_are_those_of_the_worst_parameter(wrong):
+    digits = runpy.run_path(str(EXAMPLES / "regression.py"))["digits"]
+    assert digits([1.0, 2.0 * (1.0 + wrong)], [1.0, 2.0]) == pytest.approx(-math.log10(wrong))
+    assert digits([1.0, 2.0], [1.0, 2.0]) == 11.0
+
+
 def test_every_example_is_tested():
     assert sorted(path.name for path in EXAMPLES.glob("*.py")) == [
         "backpropagation_by_hand.py",
@@ -648,6 +666,7 @@ def test_every_example_is_tested():
         "moons.py",
         "names.py",
         "neuron.py",
+        "regression.py",
         "tiny.py",
         "vanishing_gradients.py",
     ]

@@ -249,6 +249,8 @@ def test_more_than_12_paths_are_not_written_out():
     for _ in range(60):
         y = y + y  # 2**60 paths
     assert "path" not in explain(x, y)
+    assert "12 paths lead to it" in explain(x, mg.sum([x] * 12))
+    assert "path" not in explain(x, mg.sum([x] * 13))
     assert "∂v60/∂x = 1.15292e+18" in explain(x, y)
 
 

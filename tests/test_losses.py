@@ -92,6 +92,7 @@ def test_of_one_number_value_and_slope_are_exact_to_a_few_units_in_the_last_plac
 @pytest.mark.parametrize("name", NUMBER_LOSSES)
 def test_of_a_batch_it_is_the_mean(name):
     loss, exact, targets = NUMBER_LOSSES[name]
+    generator = random.Random(name)
     for n in (1, 2, 5, 7):
         ps, ts = generator.choices(REALS, k=n), generator.choices(targets, k=n)
         value, slopes = value_and_grad(loss)(ps, ts)

@@ -69,6 +69,8 @@ INTRINSICS = "declare <8 x double> @llvm.fma.v8f64(<8 x double>, <8 x double>, <
 for _name in ("fabs", "sqrt", "floor", "ceil"):
     INTRINSICS += f"declare double @llvm.{_name}.f64(double)\ndeclare <8 x double> @llvm.{_name}.v8f64(<8 x double>)\n"
 
+OTHERS = ("gamma", "lgamma")  # in C, gamma is the logarithm of what it is here, and ours of that is nearer
+
 _raised = local()  # what Python raised while it was called from machine code, in this thread
 
 
@@ -361,7 +363,8 @@ class _Code:
         """The text of an operation that is not in the table: a call of the C library's function, or of Python's."""
         scalar = ", ".join(["double"] * arity)
         name = f"@{operation}"
-        address = llvm.address_of_symbol(operation) if hasattr(math, operation) and operation not in OWN else None
+        theirs = hasattr(math, operation) and operation not in OWN and operation not in OTHERS
+        address = llvm.address_of_symbol(operation) if theirs else None
         if address and self.lanes == 1 and not self.level:
             name = f"inttoptr (i64 {address} to ptr)"  # a call by name would take three times as long to compile
         elif address:

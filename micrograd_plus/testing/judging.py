@@ -10,6 +10,7 @@ where f is evaluated: at 0 itself, whose neighbours are 5e-324, there is nothing
 from __future__ import annotations
 
 import math
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -317,7 +318,9 @@ def _ratio(error: float, tolerance: float) -> float:
 
 def _complex_step(claim: Claim) -> _Oracle | None:
     try:
-        slope = complex_step(claim.along, 0.0)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "Casting complex values to real")  # NumPy's, of what loses the step
+            slope = complex_step(claim.along, 0.0)
     except Exception:  # whatever f does to a complex number: floats, at which it runs, will do
         return None
     return _Oracle("complex step", slope, 0.0) if math.isfinite(slope) else None

@@ -53,6 +53,8 @@ def draw(rng, names):
         # Newer results more often than old ones, so that most of the program matters; a constant now and then.
         places = [max(0, len(nodes) - 1 - int(rng.expovariate(0.5))) for _ in range(count)]
         operands = [place if rng.random() < 0.9 else rng.choice(CONSTANTS) for place in places]
+        if name == "polygamma":
+            operands[0] = rng.choice((0.0, 1.0, 2.0, 3.0))  # its order is a whole number
         if not any(type(x) is int for x in operands):
             continue
         if not _is_clear(name, [numbers[x] if type(x) is int else x for x in operands]):
@@ -61,6 +63,8 @@ def draw(rng, names):
             node = _operation(rule, count, None)(*[nodes[x] if type(x) is int else x for x in operands])
         except (ValueError, ArithmeticError, RuntimeWarning):
             continue  # it has no value or no slope there
+        if not isinstance(node, mg.Value):
+            continue  # times(x, 0.0) is 0.0
         if abs(node.data) <= NEAR and all(abs(slope) <= NEAR for _, slope in pairs(node) if slope is not None):
             nodes.append(node)
             numbers.append(node.data)

@@ -16,7 +16,7 @@ from micrograd_plus.explore.page import _file, _kernels
 from micrograd_plus.jit import javascript
 from micrograd_plus.rules import RULES
 
-CONSTANTS = [2.0, -1.0, 0.5, 3.0]
+CONSTANTS = [2.0, -1.0, 0.5, 3.0, 0.0, 1.0]
 MOST = 12  # operations of a program
 START = 3 + len(CONSTANTS)  # where results stand, if three inputs and the constants stand before them
 UNITS = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
@@ -81,15 +81,22 @@ def words(name):
 
         places, lift, axis = [m, m.special], lambda x: m.as_tensor(x, dtype=m.float64), [0]
         table = {"step": lambda x: (x > 0.0).double(), "cbrt": lambda x: x.sign() * x.abs() ** (1.0 / 3.0)}
+        table["polygamma"] = lambda n, x: m.special.polygamma(int(n), x)
     else:
         import jax
         import jax.numpy as m
 
         jax.config.update("jax_enable_x64", True)
-        places, lift, axis = [m, jax.scipy.special, jax.nn, jax.lax], lambda x: x, []
-        table = {"step": lambda x: m.heaviside(x, 0.0)}
+        places, lift, axis = [m, jax.scipy.special, jax.lax], lambda x: x, []
+        psi = jax.scipy.special.polygamma
+        table = {"polygamma": lambda n, x: sum([m.where(n == k, psi(float(k), x), 0.0) for k in range(4)])}
+        table |= {"step": lambda x: m.heaviside(x, 0.0), "sigmoid": jax.nn.sigmoid}
     table |= {"times": mul, "reciprocal": lambda x: 1.0 / x, "gaussian": lambda x, y: m.exp(y * x * x)}
-    table |= {"sum": sum, "dot": lambda xs, ys: sum(map(mul, xs, ys)), "norm": lambda xs: m.linalg.norm(m.stack(xs))}
+    table |= {
+        "sum": sum,
+        "dot": lambda xs, ys: sum(map(mul, xs, ys)),
+        "norm": lambda xs: m.linalg.norm(m.stack([*map(lift, xs)])),
+    }
     table["mod"] = lambda x, y: x - y * m.floor(lift(x / y))
     for rule in RULES.values():
         found = [getattr(place, word) for word in (rule.numpy, rule.name) for place in places if hasattr(place, word)]
@@ -102,9 +109,11 @@ def words(name):
 
 @cache
 def translated(name, rule, count):
-    """The operation in a library's words; None if it has no word for it."""
+    """The operation in a library's words: its own one, or else those of our template; None if it lacks one."""
     operands = [f"x{i}" for i in range(count)]
-    function = eval(f"lambda {', '.join(operands)}: {rule.program(operands)}", words(name))
+    own = rule.name in words(name) and not rule.sequences and "(" in rule.template
+    text = f"{rule.name}({', '.join(operands)})" if own else rule.program(operands)
+    function = eval(f"lambda {', '.join(operands)}: {text}", words(name))
     return function if {*function.__code__.co_names} <= {*words(name)} else None
 
 

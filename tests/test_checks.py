@@ -46,6 +46,11 @@ def test_a_gradient_that_cancels_passes_and_faults_planted_in_it_are_found(name,
         assert not missed
 
 
+def test_a_gradient_that_is_rough_only_near_the_point_passes():
+    """Of a layer norm of numbers that nearly agree: found among 100 random checks."""
+    assert trial("layer norm, summed", 24) == ([], [])
+
+
 def test_the_examples_that_were_reported_pass():
     def centre(x):
         return (x - x.mean()).sum()

@@ -70,6 +70,8 @@ def mutants(path):
         idle += [part for name in ("annotation", "returns") if (part := getattr(node, name, None))]
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             idle += [node.test, *node.body]
+        elif isinstance(node, ast.Assign) and ast.unparse(node).startswith("TYPE_CHECKING"):
+            idle.append(node)
         elif isinstance(node, ast.keyword) and node.arg == "strict":  # an assertion
             idle.append(node.value)
         elif isinstance(node, ast.Compare) and re.search(r"\b(type\(|None|True|False)", ast.unparse(node)):

@@ -7,12 +7,13 @@ from fractions import Fraction
 from math import inf, nan
 
 import mpmath
+import numpy as np
 import pytest
 from mpmath import mp, mpc
 
 import micrograd_plus as mg
 from micrograd_plus import Value
-from micrograd_plus.functions import KERNELS, over_numbers, real
+from micrograd_plus.functions import KERNELS, is_real, over_numbers, real
 from micrograd_plus.machinery.digits import times
 from micrograd_plus.rules import FUNCTIONS, RULES
 
@@ -117,6 +118,22 @@ def test_what_is_no_number_is_named(program, message):
     with pytest.raises(TypeError) as raised:
         program()
     assert str(raised.value) == message
+
+
+@pytest.mark.parametrize("error", [TypeError, ValueError])
+def test_what_says_that_it_is_no_number_is_none(error):
+    class Almost:
+        def __float__(self):
+            raise error("not today")
+
+    with pytest.raises(TypeError, match=r"sin: expected a number, got .*Almost"):
+        mg.sin(Almost())
+
+
+def test_an_array_of_one_number_is_no_number_and_text_in_an_array_neither():
+    assert is_real(np.array(2.0))
+    assert not is_real(np.ones(1))
+    assert not is_real(np.array("2"))
 
 
 def test_where_chooses_among_numbers_of_any_kind():

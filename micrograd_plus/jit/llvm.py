@@ -13,14 +13,16 @@ import os
 import re
 import struct
 from concurrent.futures import ThreadPoolExecutor
-from math import factorial, log
+from itertools import groupby
+from math import factorial, inf, log, nan
 from threading import local
 
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
 from ..functions import KERNELS
 from ..machinery.operations import OWN
-from .compiled import filler
+from ..machinery.trees import array, tree_unflatten
+from .compiled import is_plain, tree_text
 from .trace import CONDITIONS, Symbol, needed
 
 TYPE_CHECKING = False
@@ -82,7 +84,7 @@ class Program:
     """The program, called with a list of floats; `source` is its text. What raises in `math` is nan or infinite."""
 
     def __init__(self, inputs: Sequence[Symbol], outputs: list[Any], structure: Any, name: str) -> None:
-        self._code = code = _Code(inputs, outputs, 1)
+        self._code = code = _Code(inputs, outputs)
         self.source = code.source
         places: dict[int, str] = {}
         texts, pattern = [], ""
@@ -92,7 +94,9 @@ class Program:
                 places[y.index] = f"y[{len(places)}]"
             pattern += "d" if is_new else "8x"
             texts.append(repr(y) if type(y) is float else places[y.index])
-        self._fill = filler(structure, texts=iter(texts))
+        plain = structure if is_plain(structure) else (list, None, len(outputs))
+        made = eval(f"lambda y: {_sliced(tree_text(plain, iter(texts)))}", {"array": array, "inf": inf, "nan": nan})
+        self._fill = made if plain is structure else lambda y: tree_unflatten(structure, made(y))
         self._pack = struct.Struct(f"{code.n}d").pack_into
         self._unpack = struct.Struct(pattern).unpack_from
         self._run = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(code.address)
@@ -118,23 +122,30 @@ class Program:
 
     def buffer(self, leaves: Sequence[float]) -> Any:
         """As `Compiled.buffer`."""
-        return _Buffer(self._code, self._room(), leaves, self._run)
-
-
-class _Buffer:
-    def __init__(self, code: _Code, memory: Any, leaves: Sequence[float], run: Any) -> None:
         import numpy
 
-        room, self._address = memory
-        self._run, self._code = run, code
-        flat = numpy.frombuffer(room)
-        self.inputs, self.outputs = flat[: code.n], flat[code.n : code.n + code.k]
-        self.inputs[:] = leaves
+        room, address = self._room()
 
-    def __call__(self) -> None:
-        self._run(self._address)
-        if self._code.callbacks:
-            _raise()
+        def run(_run: Any = self._run, _address: int = address, _code: _Code = self._code) -> None:
+            _run(_address)
+            if _code.callbacks:
+                _raise()
+
+        run.inputs = numpy.frombuffer(room)[: self._code.n]  # type: ignore[attr-defined]
+        run.outputs = numpy.frombuffer(room)[self._code.n :][: self._code.k]  # type: ignore[attr-defined]
+        run.inputs[:] = leaves  # type: ignore[attr-defined]
+        return run
+
+
+def _sliced(text: str) -> str:
+    """The text with "*y[3:6]" for "y[3], y[4], y[5]", which is sooner."""
+
+    def run(found: re.Match[str]) -> str:
+        places = [int(digits) for digits in re.findall(r"\d+", found[0])]
+        groups = [[i for _, i in group] for _, group in groupby(enumerate(places), lambda pair: pair[1] - pair[0])]
+        return ", ".join([f"*y[{group[0]}:{group[-1] + 1}]" for group in groups])
+
+    return re.sub(r"y\[\d+\](, y\[\d+\]){3,}", run, text)
 
 
 class Batched:
@@ -145,83 +156,38 @@ class Batched:
     """
 
     def __init__(self, inputs: Sequence[Symbol], outputs: list[Any], mapped: list[bool], reduce: list[str]) -> None:
-        self.mapped, self.reduce = mapped, reduce
-        self._singles = [i for i, is_mapped in enumerate(mapped) if not is_mapped]
-        self._means = [how == "mean" for how in reduce if how]
-        self._code = code = _Code(inputs, outputs, LANES, self._loop(len(inputs), len(outputs)))
-        self.source = code.source
-        kinds = [ctypes.c_void_p] * 4 + [ctypes.c_int64] * 2
-        self._run = ctypes.CFUNCTYPE(None, *kinds)(code.address)
-
-    def _loop(self, n: int, k: int) -> str:
-        """From columns of inputs to columns of outputs, and to sums, 8 samples at a time."""
-        lines, places = [], [i for i, is_mapped in enumerate(self.mapped) if is_mapped]
-        counts = {"": 0, "s": 0}
-
-        def copied(name: str, source: str, target: str) -> None:
-            lines.extend([f"%{name} = load V, ptr {source}, align 8", f"store V %{name}, ptr {target}, align 8"])
-
-        def place(name: str, base: str, column: int) -> str:
-            lines.append(f"%{name}o = mul i64 %stride, {column}")
-            lines.append(f"%{name}i = add i64 %{name}o, %at")
-            lines.append(f"%{name} = getelementptr double, ptr {base}, i64 %{name}i")
-            return f"%{name}"
-
-        for column, i in enumerate(places):
-            lines.append(f"%m{i} = getelementptr V, ptr %m, i64 {i}")
-            copied(f"x{i}", place(f"c{i}", "%columns", column), f"%m{i}")
-        lines.append("call void @program(ptr %m)")
-        for j, how in enumerate(self.reduce):
-            lines.append(f"%r{j} = getelementptr V, ptr %m, i64 {n + j}")
-            if how:
-                lines += [
-                    f"%s{j} = getelementptr V, ptr %sums, i64 {counts['s']}",
-                    f"%y{j} = load V, ptr %r{j}, align 8",
-                ]
-                lines += [f"%t{j} = load V, ptr %s{j}, align 8", f"%u{j} = fadd V %t{j}, %y{j}"]
-                lines.append(f"store V %u{j}, ptr %s{j}, align 8")
-                counts["s"] += 1
-            else:
-                copied(f"y{j}", f"%r{j}", place(f"d{j}", "%stacks", counts[""]))
-                counts[""] += 1
-        head = "define void @batch(ptr %m, ptr %columns, ptr %stacks, ptr %sums, i64 %count, i64 %stride) {\n"
-        head += "br label %loop\nloop:\n%j = phi i64 [ 0, %0 ], [ %next, %loop ]\n%at = mul i64 %j, 8\n"
-        tail = "\n%next = add i64 %j, 1\n%more = icmp slt i64 %next, %count\nbr i1 %more, label %loop, label %done"
-        return (head + "\n".join(lines) + tail + "\ndone:\nret void\n}").replace("V", f"<{LANES} x double>")
+        self.reduce, self.a, self.b = reduce, sum(mapped), reduce.count("")
+        self._order = sorted(range(len(reduce)), key=lambda j: bool(reduce[j]))  # stacked ones first, then sums
+        first = sorted(range(len(inputs)), key=lambda i: not mapped[i])  # arrays first, then numbers
+        self._code = _Code([inputs[i] for i in first], [outputs[j] for j in self._order], LANES, (self.a, self.b))
+        self.source = self._code.source
+        self._run = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_int64)(self._code.address)
 
     def __call__(self, leaves: list[Any], n: int) -> list[Any]:
         import numpy
 
-        code, stacked = self._code, [j for j, how in enumerate(self.reduce) if not how]
-        arrays = [column for x in leaves if type(x) is not float for column in x.reshape(n, -1).T]
+        code, a, b = self._code, self.a, self.b
+        table = numpy.concatenate([x.reshape(n, -1) for x in leaves if type(x) is not float], axis=1)
         start = numpy.zeros((code.slots, LANES))
-        start[code.n : code.n + code.k] = numpy.reshape(code.constants, (-1, 1))
-        numbers = [x for x in leaves if type(x) is float]
-        start[self._singles] = numpy.frombuffer(struct.pack(f"{len(numbers)}d", *numbers)).reshape(-1, 1)
-        stacks = numpy.empty((len(stacked), n))
+        start[a : code.n] = numpy.array([x for x in leaves if type(x) is float]).reshape(-1, 1)
+        constants = numpy.array(code.constants)
+        start[code.n : code.n + b] = constants[:b, None]
+        stacks = numpy.empty((b, n))
 
         def chunk(at: int) -> Any:
-            size = min(CHUNK, n - at)
-            room, whole = start.copy() if n > CHUNK else start, -(-size // LANES) * LANES
-            columns = numpy.empty((len(arrays), whole))
-            for row, x in zip(columns, arrays, strict=True):
-                row[:size] = x[at : at + size]
-                row[size:] = x[at]
-            results = numpy.empty((len(stacked), whole))
-            sums = numpy.zeros((code.k - len(stacked), LANES))
-            pointers = [room.ctypes.data, columns.ctypes.data, results.ctypes.data]
-            rest = whole - size
-            full = whole // LANES - (rest > 0)
-            if full:
-                self._run(*pointers, sums.ctypes.data, full, whole)
-            if rest:  # the lanes beyond the last sample are left out of the sums
-                last, shift = numpy.zeros_like(sums), 8 * LANES * full
-                self._run(pointers[0], pointers[1] + shift, pointers[2] + shift, last.ctypes.data, 1, whole)
-                sums[:, : LANES - rest] += last[:, : LANES - rest]
+            rows = table[at : at + CHUNK]
+            size, blocks = len(rows), -(-len(rows) // LANES)
+            rows = numpy.concatenate([rows, rows[:1].repeat(blocks * LANES - size, axis=0)])
+            columns = rows.reshape(blocks, LANES, a).transpose(0, 2, 1).copy()
+            results, full = numpy.empty((blocks, b, LANES)), blocks - 1
+            rooms = start.copy(), start.copy()  # the second one for the last block, of which only some lanes count
+            self._run(rooms[0].ctypes.data, columns.ctypes.data, results.ctypes.data, full)
+            self._run(rooms[1].ctypes.data, columns[full:].ctypes.data, results[full:].ctypes.data, 1)
             if code.callbacks:
                 _raise()
-            stacks[:, at : at + size] = results[:, :size]
-            return sums.sum(axis=1)
+            stacks[:, at : at + size] = results.transpose(1, 0, 2).reshape(b, blocks * LANES)[:, :size]
+            sums = [room[code.n + b : code.n + code.k] for room in rooms]
+            return sums[0].sum(axis=1) + sums[1][:, : size - full * LANES].sum(axis=1)
 
         starts = range(0, n, CHUNK)
         if len(starts) > 1:
@@ -229,53 +195,48 @@ class Batched:
                 totals = sum(threads.map(chunk, starts))
         else:
             totals = chunk(0)
-        totals = (totals / numpy.where(self._means, n, 1)).tolist()
-        rows, numbers = iter(stacks), iter(totals)
-        return [next(numbers) if how else next(rows) for how in self.reduce] if stacked else totals
+        totals += n * constants[b:]
+        totals /= numpy.where([self.reduce[j] == "mean" for j in self._order[b:]], n, 1)
+        results = dict(zip(self._order, [*stacks, *totals.tolist()], strict=True))
+        return [results[j] for j in range(len(results))]
 
 
 class _Code:
     """Machine code at `address`: it takes the address of an array of `slots` numbers, of which the first `n` are given.
 
-    The `k` that follow are the outputs; those that are `constants` are to be there before.
+    The `k` that follow are the outputs; those that are `constants` are to be there before. With a `batch`, the numbers
+    are vectors, and the code takes the addresses of that array, of the first `batch[0]` inputs of each block of samples
+    and of the first `batch[1]` outputs of each, and how many blocks there are. Other outputs are added up.
     """
 
-    def __init__(self, inputs: Sequence[Symbol], outputs: Sequence[Any], lanes: int, loop: str = "") -> None:
+    def __init__(
+        self, inputs: Sequence[Symbol], outputs: Sequence[Any], lanes: int = 1, batch: tuple[int, int] | None = None
+    ) -> None:
         self.n, self.k, self.lanes = len(inputs), len(outputs), lanes
         self.callbacks: list[Any] = []
-        self.called: dict[str, str] = {}  # by name, what a module has to say of it
+        self.functions: dict[str, str] = {}  # by name, what a module has to say of it
         self.constants = [y if type(y) is float else 0.0 for y in outputs]
-        self.number, self.bit = ("double", "i1") if lanes == 1 else (f"<{lanes} x double>", f"<{lanes} x i1>")
-        words = {
-            "T": self.number,
-            "B": self.bit,
-            "K": "f64" if lanes == 1 else f"v{lanes}f64",
-            "ZERO": self.constant(0.0),
-        }
-        words |= {"ONE": self.constant(1.0), "MINUS": self.constant(-1.0)}
-        words["TRUE"] = "true" if lanes == 1 else f"<{', '.join(['i1 true'] * lanes)}>"
-        self.words = words
+        one = lanes == 1
+        self.number, self.bit = ("double", "i1") if one else (f"<{lanes} x double>", f"<{lanes} x i1>")
+        self.words = {"T": self.number, "B": self.bit, "K": "f64" if one else f"v{lanes}f64"}
+        self.words |= {"ZERO": self.constant(0.0), "ONE": self.constant(1.0), "MINUS": self.constant(-1.0)}
+        self.words["TRUE"] = "true" if one else f"<{', '.join(['i1 true'] * lanes)}>"
         self.texts = {name: self.filled(text) for name, text in TEXTS.items()}
         lines = [symbol for symbol in needed(outputs) if symbol.operation]
         parts = [lines[i : i + PART] for i in range(0, len(lines), PART)] or [[]]
         self._places(inputs, outputs, parts)
+        self.sums = range(self.n + batch[1], self.n + self.k) if batch else range(0)
         self.level = 1 if len(lines) <= FAST else 0
-        sources, calls, size = [], [], MODULE // PART
         self._kept: list[Any] = []
-        for i in range(0, len(parts), size):
-            names = [f"part{j}" for j in range(i, min(i + size, len(parts)))]
-            text = "\n".join([self._part(name, part) for name, part in zip(names, parts[i : i + size], strict=True)])
-            called = [f"call void @{name}(ptr %m)" for name in names]
-            if len(parts) > size:
-                text += self._function(f"some{i}", called)
-                sources.append(self._prelude() + text)
-                address = self._compiled(sources[-1], f"some{i}")
-                calls.append(f"call void inttoptr (i64 {address} to ptr)(ptr %m)")
-            else:
-                sources, calls = [text], called
-        text = (sources.pop() if len(parts) <= size else "") + self._function("program", calls) + loop
-        sources.append(self._prelude() + text)
-        self.address = self._compiled(sources[-1], "batch" if loop else "program")
+        sources, calls, size = [], [], MODULE // PART
+        for first in range(0, len(parts), size):
+            group = dict(enumerate(parts[first : first + size], first))
+            text = "".join([self._part(i, part) for i, part in group.items()])
+            text += _function("some(ptr %m)", [f"call void @part{i}(ptr %m)" for i in group])
+            sources.append(f"{INTRINSICS}{''.join(self.functions.values())}{text}")
+            calls.append(f"call void inttoptr (i64 {self._compiled(sources[-1], 'some')} to ptr)(ptr %m)")
+        sources.append(self._loop(calls, *batch) if batch else _function("program(ptr %m)", calls))
+        self.address = self._compiled(sources[-1], "program")
         self.source = "\n".join(sources)
 
     def constant(self, x: float) -> str:
@@ -290,93 +251,85 @@ class _Code:
         """Where in the array everything is that does not stay in its function."""
         self.place = {x.index: i for i, x in enumerate(inputs)}
         self.stores: dict[int, list[int]] = {}
-        for j, y in enumerate(outputs):
+        for j, y in enumerate(outputs, self.n):
             if isinstance(y, Symbol):
-                self.stores.setdefault(y.index, []).append(self.n + j)
-        home = {symbol.index: i for i, part in enumerate(parts) for symbol in part}
-        self.copied = [(x.index, place) for x in inputs for place in self.stores.get(x.index, [])]
+                self.stores.setdefault(y.index, []).append(j)
+        self.copied = [x for x in inputs if x.index in self.stores]
         self.slots = self.n + self.k
+        home = {symbol.index: i for i, part in enumerate(parts) for symbol in part}
         for i, part in enumerate(parts):
-            for symbol in part:
-                for x in symbol.operands:
-                    if isinstance(x, Symbol) and x.index not in self.place and home[x.index] < i:
-                        if x.index not in self.stores:
-                            self.stores[x.index] = [self.slots]
-                            self.slots += 1
-                        self.place[x.index] = self.stores[x.index][0]
+            for x in [x for symbol in part for x in symbol.operands if isinstance(x, Symbol)]:
+                if x.index not in self.place and home[x.index] < i:
+                    self.place[x.index] = self.slots
+                    self.stores.setdefault(x.index, []).append(self.slots)
+                    self.slots += 1
 
-    def _function(self, name: str, lines: list[str]) -> str:
-        return f"\ndefine void @{name}(ptr %m) {{\n" + "\n".join(lines) + "\nret void\n}\n"
+    def _loop(self, calls: list[str], a: int, b: int) -> str:
+        """The function that runs the program for each block of a batch."""
+        size = 8 * self.lanes
+        lines = ["br label %loop\nloop:\n%j = phi i64 [ 0, %0 ], [ %next, %loop ]\n%next = add i64 %j, 1"]
+        lines.append("%more = icmp sle i64 %next, %count\nbr i1 %more, label %block, label %done\nblock:")
+        lines.append(f"%x = getelementptr [{size * a} x i8], ptr %columns, i64 %j")
+        lines.append(f"call void @llvm.memcpy.p0.p0.i64(ptr %m, ptr %x, i64 {size * a}, i1 false)")
+        lines += [*calls, f"%y = getelementptr [{size * b} x i8], ptr %stacks, i64 %j"]
+        lines.append(f"%r = getelementptr i8, ptr %m, i64 {size * self.n}")
+        lines.append(f"call void @llvm.memcpy.p0.p0.i64(ptr %y, ptr %r, i64 {size * b}, i1 false)\nbr label %loop\ndone:")
+        head = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)\n"
+        text = _function("program(ptr %m, ptr %columns, ptr %stacks, i64 %count)", lines)
+        return head + text.replace("[ %next, %loop ]", "[ %next, %block ]")
 
-    def _part(self, name: str, symbols: list[Symbol]) -> str:
+    def _part(self, number: int, symbols: list[Symbol]) -> str:
+        """The function of some operations."""
         lines: list[str] = []
         here: dict[int, str] = {}
-        number, texts = self.number, self.texts
+        kind = self.number
 
         def load(x: Symbol) -> str:
             i = x.index
+            lines.append(f"%p{i} = getelementptr {kind}, ptr %m, i64 {self.place[i]}")
+            lines.append(f"%v{i} = load {kind}, ptr %p{i}, align 8")
             here[i] = f"%v{i}"
-            lines.append(f"%p{i} = getelementptr {number}, ptr %m, i64 {self.place[i]}")
-            lines.append(f"%v{i} = load {number}, ptr %p{i}, align 8")
             if x.operation in CONDITIONS:
-                lines.append(f"%b{i} = fcmp one {number} %v{i}, {self.words['ZERO']}")
+                lines.append(f"%b{i} = fcmp one {kind} %v{i}, {self.words['ZERO']}")
                 here[i] = f"%b{i}"
             return here[i]
 
-        def store(i: int, place: int, text: str) -> None:
-            lines.append(f"%q{place} = getelementptr {number}, ptr %m, i64 {place}")
-            lines.append(f"store {number} {text}, ptr %q{place}, align 8")
+        def store(x: Symbol) -> None:
+            text = here.get(x.index) or load(x)
+            if x.operation in CONDITIONS:
+                lines.append(f"%u{x.index} = uitofp {self.bit} {text} to {kind}")
+                text = f"%u{x.index}"
+            for place in self.stores[x.index]:
+                lines.append(f"%q{place} = getelementptr {kind}, ptr %m, i64 {place}")
+                if place in self.sums:
+                    lines.append(f"%s{place} = load {kind}, ptr %q{place}, align 8")
+                    lines.append(f"%t{place} = fadd {kind} %s{place}, {text}")
+                stored = f"%t{place}" if place in self.sums else text
+                lines.append(f"store {kind} {stored}, ptr %q{place}, align 8")
 
+        for x in [] if number else self.copied:
+            store(x)
         for symbol in symbols:
-            texted = []
-            for x in symbol.operands:
-                if type(x) is float:
-                    texted.append(self.constant(x))
-                else:
-                    texted.append(here.get(x.index) or load(x))
-            i = symbol.index
-            here[i] = f"%v{i}"
-            operation = symbol.operation
-            text = texts.get(operation) or self._call(operation, len(texted))
-            lines.append(text.format(*texted, r=here[i]))
-            if i in self.stores:
-                value = here[i]
-                if operation in CONDITIONS:
-                    value = f"%u{i}"
-                    lines.append(f"{value} = uitofp {self.bit} {here[i]} to {number}")
-                for place in self.stores[i]:
-                    store(i, place, value)
-        if name == "part0":
-            for i, place in self.copied:
-                if i not in here:
-                    lines.append(f"%p{i} = getelementptr {number}, ptr %m, i64 {self.place[i]}")
-                    lines.append(f"%v{i} = load {number}, ptr %p{i}, align 8")
-                    here[i] = f"%v{i}"
-                store(i, place, here[i])
-        return self._function(name, lines)
+            operands = [
+                self.constant(x) if type(x) is float else here.get(x.index) or load(x) for x in symbol.operands
+            ]
+            here[symbol.index] = name = f"%v{symbol.index}"
+            text = self.texts.get(symbol.operation) or self._call(symbol.operation, len(operands))
+            lines.append(text.format(*operands, r=name))
+            if symbol.index in self.stores:
+                store(symbol)
+        return _function(f"part{number}(ptr %m)", lines)
 
     # Calls of functions -----------------------------------------------------------------------------------------------
 
     def _call(self, operation: str, arity: int) -> str:
         """The text of an operation that is not in the table: a call of the C library's function, or of Python's."""
-        scalar = ", ".join(["double"] * arity)
-        name = f"@{operation}"
-        address = llvm.address_of_symbol(operation) if hasattr(math, operation) and operation not in OWN else None
-        if address and self.lanes == 1 and not self.level:
-            name = f"inttoptr (i64 {address} to ptr)"  # a call by name would take three times as long to compile
-        elif address:
-            self.called[operation] = f"declare double @{operation}({scalar})\n"
-        else:
-            name = f"@python_{operation}"  # LLVM knows what some names of the C library mean
-            given = ", ".join([f"double %x{i}" for i in range(arity)])
-            self.called[operation] = (
-                f"define internal double {name}({given}) {{\n%y = call double inttoptr (i64 "
-                f"{self._callback(operation, arity)} to ptr)({given})\nret double %y\n}}\n"
-            )
+        known = llvm.address_of_symbol(operation) if hasattr(math, operation) and operation not in OWN else None
+        # By its address: calls by name would take three times as long to compile.
+        name = f"inttoptr (i64 {known or self._callback(operation, arity)} to ptr)"
         if self.lanes > 1:
-            one, name = name, f"@v.{operation}"
-            for needed in VECTORS.get(operation, {name[1:]: _lane_by_lane(operation, arity, one)}).items():
-                self.called[needed[0]] = needed[1]
+            self.functions |= VECTORS.get(operation) or {operation: _lane_by_lane(operation, arity, name)}
+            name = f"@v.{operation}"
         operands = ", ".join([f"{self.number} {{{i}}}" for i in range(arity)])
         self.texts[operation] = f"{{r}} = call {self.number} {name}({operands})"
         return self.texts[operation]
@@ -396,9 +349,6 @@ class _Code:
         self.callbacks.append(function)
         return ctypes.cast(function, ctypes.c_void_p).value or 0
 
-    def _prelude(self) -> str:
-        return INTRINSICS + "".join(self.called.values())
-
     def _compiled(self, text: str, name: str) -> int:
         engine, module = _engine(text, self.level)
         engine.finalize_object()
@@ -407,6 +357,10 @@ class _Code:
         engine.remove_module(module)  # the machine code stays, what it was made from takes ten times the room
         module.close()
         return address
+
+
+def _function(head: str, lines: list[str]) -> str:
+    return f"\ndefine void @{head} {{\n" + "\n".join(lines) + "\nret void\n}\n"
 
 
 def _engine(text: str, level: int = 0) -> tuple[Any, Any]:
@@ -471,7 +425,7 @@ def _vector(text: str) -> str:
     return re.sub(r"\b[VBI]\b", lambda kind: f"<{LANES} x {kinds[kind[0]]}>", text)
 
 
-_EXPM1 = {"v.expm1": _exponential("expm1", "small")}
+_EXPM1 = {"expm1": _exponential("expm1", "small")}
 _TANH = """define internal V @v.tanh(V %x) {
 %a = call V @llvm.fabs.v8f64(V %x)\n%b = fmul V %a, C(-2.0)\n%e = call V @v.expm1(V %b)\n%m = fneg V %e
 %d = fadd V %e, C(2.0)\n%t = fdiv V %m, %d\n%n = fcmp olt V %x, zeroinitializer\n%u = fneg V %t
@@ -479,7 +433,7 @@ _TANH = """define internal V @v.tanh(V %x) {
 }
 """
 VECTORS = {
-    "exp": {"v.exp": _exponential("exp", "power")},
+    "exp": {"exp": _exponential("exp", "power")},
     "expm1": _EXPM1,
-    "tanh": {**_EXPM1, "v.tanh": _vector(_TANH)},
+    "tanh": {**_EXPM1, "tanh": _vector(_TANH)},
 }

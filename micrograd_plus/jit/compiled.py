@@ -11,7 +11,7 @@ from ..functions import is_real, number, real
 from ..machinery.running import running
 from ..machinery.trees import ARRAY, NUMBER, Static, array, tree_flatten, tree_leaves, tree_unflatten
 from ..transforms import settle
-from .trace import Trace
+from .trace import Trace, needed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -254,6 +254,7 @@ def record(trace: Trace, f: Function, args: Any, kwargs: Any = None) -> tuple[li
         trace.close()
     if trace.refused:
         raise trace.refused
+    trace.lines = needed(outputs)  # what is recorded and not needed, as the slopes of a power by its exponent, may go
     return outputs, structure
 
 

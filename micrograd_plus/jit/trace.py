@@ -147,7 +147,7 @@ def needed(outputs: Sequence[Any]) -> list[Symbol]:
     """The symbols that the outputs depend on, each after its operands; an output that is a float depends on none."""
     roots = [y for y in outputs if isinstance(y, Symbol)]
     lines = roots[0].trace.lines if roots else []
-    marks = bytearray(len(lines))
+    marks = bytearray(lines[-1].index + 1 if lines else 0)
     for y in roots:
         marks[y.index] = 1
     for symbol in reversed(lines):

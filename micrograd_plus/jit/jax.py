@@ -17,15 +17,17 @@ from ..batch import over_arrays
 from ..functions import KERNELS
 from ..machinery.trees import tree_unflatten
 from ..rules import RULES
-from .trace import COMPARISONS, Symbol, needed
+from . import python
+from .text import Text
+from .trace import Symbol, needed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..functions import Function
 
-TEXTS = {"where": "where({}, {}, {})", "and": "{} & {}", "or": "{} | {}", "not": "~{}"}
-TEXTS |= {sign: f"{{}} {sign} {{}}" for sign in COMPARISONS.values()}
+TEXTS = {**python.TEXTS, **python.TIMES, "where": ("where({}, {}, {})", 9, (0, 0, 0))}
+TEXTS |= {"and": ("({}) & ({})", 0, (0, 0)), "or": ("({}) | ({})", 0, (0, 0)), "not": ("~({})", 7, (0,))}
 
 
 class Program:
@@ -72,22 +74,14 @@ class Batched:
 
 def _function(inputs: Sequence[Symbol], outputs: list[Any]) -> tuple[Function, str]:
     """The function from as many numbers as there are inputs to the list of the outputs, and its text."""
-
-    def text(x: Any) -> str:
-        return f"t{x.index}" if isinstance(x, Symbol) else f"({x!r})"
-
+    text = Text(inputs, outputs, TEXTS, taken=[*KERNELS, "program", "asarray", "inf", "nan"])
     names: dict[str, Any] = {"where": jnp.where, "asarray": lambda x: jnp.asarray(x, float), "inf": inf, "nan": nan}
-    lines = []
-    for symbol in needed(outputs):
-        if name := symbol.operation:
-            operands = [text(x) for x in symbol.operands]
-            written = TEXTS[name].format(*operands) if name in TEXTS else RULES[name].program(operands)
-            lines.append(f"    {text(symbol)} = {written}\n")
-            if f"{name}(" in written and name not in names:
-                names[name] = over_arrays(name, jnp, jax.scipy.special) or _called_back(KERNELS[name])
-    head = f"def program({', '.join(map(text, inputs))}):\n"
+    for name in {symbol.operation for symbol in needed(outputs)} & RULES.keys() & KERNELS.keys():
+        names[name] = over_arrays(name, jnp, jax.scipy.special) or _called_back(KERNELS[name])
+    lines = [f"    {name} = {value}" for name, value, _ in text.lines]
     # An output that is a number becomes an array, for it to be a result like others.
-    source = f"{head}{''.join(lines)}    return [{', '.join([f'asarray({text(y)})' for y in outputs])}]\n"
+    lines.append(f"    return [{', '.join([f'asarray({result})' for result in text.results])}]")
+    source = "\n".join([f"def program({', '.join(text.arguments)}):", *lines])
     exec(compile(source, "<jit for JAX>", "exec"), names)
     return names["program"], source
 

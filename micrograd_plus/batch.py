@@ -131,7 +131,12 @@ def choose(condition: Any, x: Any, y: Any) -> Any:
 # Operations over arrays -----------------------------------------------------------------------------------------------
 
 # What is not a function of NumPy's of that name, or is none; the same for jax.numpy.
-SPELT: dict[str, str | Callable[[Any], Function]] = {"add": "add", "sub": "subtract", "mul": "multiply", "neg": "negative"}
+SPELT: dict[str, str | Callable[[Any], Function]] = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "neg": "negative",
+}
 SPELT |= {"truediv": "divide", "pow": "power", "reciprocal": lambda np: lambda x: np.divide(1.0, x)}
 SPELT["step"] = lambda np: lambda x: np.maximum(np.sign(x), 0.0)
 SPELT["times"] = lambda np: lambda x, y: np.where((x == 0.0) | (y == 0.0), 0.0, np.multiply(x, y))
@@ -250,7 +255,11 @@ def reduced(result: Any, reduce: Any, function: Callable[[Any, str], Any]) -> An
         return function(result, reduce or "")
     keys = list(result) if isinstance(result, dict) else range(len(result) if isinstance(result, list | tuple) else 0)
     hows = dict.fromkeys(keys, reduce) if reduce in (None, "sum", "mean") else reduce
-    if not isinstance(result, dict | list | tuple) or not isinstance(hows, dict | list | tuple) or len(hows) != len(keys):
+    if (
+        not isinstance(result, dict | list | tuple)
+        or not isinstance(hows, dict | list | tuple)
+        or len(hows) != len(keys)
+    ):
         raise ValueError(f'vmap: reduce must be None, "sum", "mean", or a structure like the result, got {reduce!r}')
     parts = [reduced(result[key], hows[key], function) for key in keys]
     return dict(zip(keys, parts, strict=True)) if isinstance(result, dict) else type(result)(parts)

@@ -8,8 +8,9 @@ from _thread import allocate_lock
 
 from ..batch import batched, reduced
 from ..functions import is_real, number, real
+from ..machinery import structures
 from ..machinery.running import running
-from ..machinery.trees import ARRAY, NUMBER, Static, array, tree_flatten, tree_leaves, tree_unflatten
+from ..machinery.trees import array, tree_flatten, tree_leaves, tree_unflatten
 from ..transforms import settle
 from .trace import Trace, needed
 
@@ -86,7 +87,7 @@ class Compiled:
         if running.depth:  # what it would be recorded by is around it
             return self.__wrapped__(*args, **kwargs)
         shapes, program = self._latest
-        if shapes and not kwargs and (leaves := _taken(args, shapes)) is not None:
+        if shapes and not kwargs and (leaves := structures.taken(args, shapes)) is not None:
             try:
                 result, self.reason = program(leaves), ""
                 return result
@@ -157,7 +158,10 @@ class Compiled:
             args = tuple(batched(*self._vmap[:2], args, _Column)[0])
         leaves, structure = tree_flatten((args, dict(sorted(kwargs.items()))) if kwargs else (args,))
         leaves = [x if type(x) is float else _leaf(x) for x in leaves]
-        key = _key(structure), *[_hashed(x) for x in static.values()]
+        try:
+            key = structures.key(structure), *map(structures.constant, static.values())
+        except TypeError as error:
+            raise _NoProgram(str(error)) from None
         program = self._programs.get(key)
         if program is None:
             program = self._new(key, leaves, structure, static)
@@ -166,7 +170,8 @@ class Compiled:
         if type(program) is _NoProgram:
             raise program
         if program is not self._latest[1]:
-            self._latest = None if static or kwargs or self._vmap else _shapes(structure), program
+            is_simple = not (static or kwargs or self._vmap)
+            self._latest = structures.flat(structure[2][0]) if is_simple else None, program
         return program, leaves
 
     def _new(self, key: Any, leaves: list[Any], structure: Any, static: dict[int, Any]) -> Any:
@@ -272,112 +277,17 @@ def _leaf(x: Any) -> Any:
     return real(x, "jit")
 
 
-def _hashed(x: Any) -> tuple[type, Any]:
-    """What is no number, as a part of a key: 1, True and 1.0 are different."""
-    try:
-        hash(x)
-    except TypeError:
-        raise _NoProgram(f"{x!r} is no number, and has no hash by which to know it again") from None
-    return type(x), x
-
-
-def _key(structure: Any) -> Any:
-    """What is the same for two structures if the same program is for both."""
-    if structure is NUMBER:
-        return 0
-    if type(structure) is Static:
-        return _hashed(structure.it)
-    kind, rest, parts = structure
-    if isinstance(rest, list):  # of a dict
-        rest = tuple(map(_hashed, rest))
-    elif hasattr(rest, "__dataclass_fields__"):
-        rest = None
-    return kind, rest, parts if type(parts) is int else tuple(map(_key, parts))
-
-
-def _shapes(structure: Any) -> list[tuple[type, int]] | None:
-    """The types and lengths of arguments that are numbers, or lists or tuples of numbers; None if one is another."""
-    _, _, ((_, _, parts),) = structure
-    parts = [NUMBER] * parts if type(parts) is int else parts
-    flat = [(float, 1) if x is NUMBER else (x[0], x[2]) if type(x) is tuple else (None, 0) for x in parts]
-    return flat if all(kind in (float, list, tuple) and type(n) is int for kind, n in flat) else None
-
-
-def _taken(args: tuple[Any, ...], shapes: list[tuple[type, int]]) -> list[Any] | None:
-    """What stands in the arguments, if they are of these types and lengths: as `tree_flatten`, but fast."""
-    leaves: list[Any] = []
-    if len(args) != len(shapes):
-        return None
-    for x, (kind, n) in zip(args, shapes, strict=True):
-        if type(x) is not kind or (kind is not float and len(x) != n):
-            return None
-        leaves += (x,) if kind is float else x
-    return leaves
-
-
 def _names(f: Function, structure: Any) -> list[str]:
     """A name for each number of the arguments of `f`: that of the argument, and the place in it."""
     import inspect
 
     try:
-        kinds = inspect.signature(f).parameters.values()
-        names = [p.name for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        known = [*inspect.signature(f).parameters]
     except (TypeError, ValueError):
-        names = []
-    found: list[str] = []
-
-    def add(structure: Any, name: str) -> None:
-        if structure is NUMBER:
-            found.append(name)
-        elif type(structure) is not Static:
-            for key, part in _parts(structure):
-                add(part, f"{name}{'_' * (isinstance(structure[1], list) or name[-1:].isdigit())}{key}")
-
-    for arguments in structure[2]:  # and options
-        for key, part in _parts(arguments):
-            add(part, key if type(key) is str else names[key] if key < len(names) else f"x{key}")
-    return found
-
-
-def _parts(structure: Any) -> list[tuple[Any, Any]]:
-    """What is in a structure, each with its key or place."""
-    _, rest, parts = structure
-    parts = [NUMBER] * parts if type(parts) is int else parts
-    return list(zip(rest if isinstance(rest, list) else range(len(parts)), parts, strict=True))
-
-
-# Results --------------------------------------------------------------------------------------------------------------
-
-
-def is_plain(structure: Any, depth: int = 50) -> bool:
-    """Whether Python can write a structure down: lists, tuples, arrays and dicts, not too deep, with simple keys."""
-    if type(structure) is not tuple or not depth:
-        return structure is NUMBER
-    kind, keys, parts = structure
-    if kind is dict and not all(type(key) in (str, int, bool) and " " not in repr(key) for key in keys):
-        return False
-    return kind in (list, tuple, dict, ARRAY) and (
-        type(parts) is int or all([is_plain(part, depth - 1) for part in parts])
-    )
-
-
-def tree_text(structure: Any, numbers: Iterator[str]) -> str:
-    """A tree of that structure, as Python writes it, of the texts of its numbers.
-
-    >>> _, structure = tree_flatten({"w": [0.0, 0.0], "b": (0.0,)})
-    >>> tree_text(structure, iter(["x", "y", "z"]))
-    "{'w': [x, y], 'b': (z,)}"
-    """
-    if structure is NUMBER:
-        return next(numbers)
-    kind, rest, _ = structure
-    texts = [(key, tree_text(part, numbers)) for key, part in _parts(structure)]
-    if kind is dict:
-        return f"{{{', '.join([f'{key!r}: {text}' for key, text in texts])}}}"
-    inside = ", ".join([text for _, text in texts])
-    if kind is ARRAY:
-        return f"array({rest}, [{inside}])"
-    return f"[{inside}]" if kind is list else f"({inside}{',' * (len(texts) == 1)})"
+        known = []
+    found = [(known[step] if type(step) is int and step < len(known) else step, part)
+             for arguments in structure[2] for step, part in structures.parts(arguments)]  # fmt: skip
+    return [name for step, part in found for name in structures.names(part, f"x{step}" if type(step) is int else step)]
 
 
 def _samples_first(shape: tuple[int, ...], items: list[Any]) -> Any:

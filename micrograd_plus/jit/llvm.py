@@ -13,16 +13,15 @@ import os
 import re
 import struct
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
 from math import factorial, inf, log, nan
 from threading import local
 
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
 from ..functions import KERNELS
+from ..machinery import structures
 from ..machinery.operations import OWN
 from ..machinery.trees import array, tree_unflatten
-from .compiled import is_plain, tree_text
 from .trace import CONDITIONS, Symbol, needed
 
 TYPE_CHECKING = False
@@ -94,8 +93,8 @@ class Program:
                 places[y.index] = f"y[{len(places)}]"
             pattern += "d" if is_new else "8x"
             texts.append(repr(y) if type(y) is float else places[y.index])
-        plain = structure if is_plain(structure) else (list, None, len(outputs))
-        made = eval(f"lambda y: {_sliced(tree_text(plain, iter(texts)))}", {"array": array, "inf": inf, "nan": nan})
+        plain = structure if structures.is_plain(structure) else (list, None, len(outputs))
+        made = eval(f"lambda y: {_sliced(structures.text(plain, iter(texts)))}", {"array": array, "inf": inf, "nan": nan})
         self._fill = made if plain is structure else lambda y: tree_unflatten(structure, made(y))
         self._pack = struct.Struct(f"{code.n}d").pack_into
         self._unpack = struct.Struct(pattern).unpack_from
@@ -142,10 +141,10 @@ def _sliced(text: str) -> str:
 
     def run(found: re.Match[str]) -> str:
         places = [int(digits) for digits in re.findall(r"\d+", found[0])]
-        groups = [[i for _, i in group] for _, group in groupby(enumerate(places), lambda pair: pair[1] - pair[0])]
-        return ", ".join([f"*y[{group[0]}:{group[-1] + 1}]" for group in groups])
+        first, last = places[0], places[-1]
+        return f"*y[{first}:{last + 1}]" if places == [*range(first, last + 1)] else found[0]
 
-    return re.sub(r"y\[\d+\](, y\[\d+\]){3,}", run, text)
+    return re.sub(r"y\[\d+\](, y\[\d+\])+", run, text)
 
 
 class Batched:
@@ -273,7 +272,9 @@ class _Code:
         lines.append(f"call void @llvm.memcpy.p0.p0.i64(ptr %m, ptr %x, i64 {size * a}, i1 false)")
         lines += [*calls, f"%y = getelementptr [{size * b} x i8], ptr %stacks, i64 %j"]
         lines.append(f"%r = getelementptr i8, ptr %m, i64 {size * self.n}")
-        lines.append(f"call void @llvm.memcpy.p0.p0.i64(ptr %y, ptr %r, i64 {size * b}, i1 false)\nbr label %loop\ndone:")
+        lines.append(
+            f"call void @llvm.memcpy.p0.p0.i64(ptr %y, ptr %r, i64 {size * b}, i1 false)\nbr label %loop\ndone:"
+        )
         head = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)\n"
         text = _function("program(ptr %m, ptr %columns, ptr %stacks, i64 %count)", lines)
         return head + text.replace("[ %next, %loop ]", "[ %next, %block ]")
@@ -310,9 +311,7 @@ class _Code:
         for x in [] if number else self.copied:
             store(x)
         for symbol in symbols:
-            operands = [
-                self.constant(x) if type(x) is float else here.get(x.index) or load(x) for x in symbol.operands
-            ]
+            operands = [self.constant(x) if type(x) is float else here.get(x.index) or load(x) for x in symbol.operands]
             here[symbol.index] = name = f"%v{symbol.index}"
             text = self.texts.get(symbol.operation) or self._call(symbol.operation, len(operands))
             lines.append(text.format(*operands, r=name))

@@ -19,8 +19,8 @@ from math import inf, nan
 from textwrap import wrap
 
 from ..functions import KERNELS
-from ..machinery.trees import ARRAY, NUMBER, array, tree_unflatten
-from .compiled import is_plain, tree_text
+from ..machinery import structures
+from ..machinery.trees import array, tree_unflatten
 from .text import Text
 from .trace import COMPARISONS, needed
 
@@ -106,12 +106,12 @@ class Program:
     """
 
     def __init__(self, inputs: Sequence[Symbol], outputs: list[Any], structure: Any, name: str) -> None:
-        plain = structure if is_plain(structure) else (list, None, len(outputs))
+        plain = structure if structures.is_plain(structure) else (list, None, len(outputs))
         self._fill = None if plain is structure else partial(tree_unflatten, structure)
         symbols = needed(outputs)
         kinds = {symbol.operation for symbol in symbols}
         asked = any(symbol.operation in SIGNS and symbol.by_chain for symbol in symbols)  # the result would not tell
-        terms = " + ".join(_sums(plain, "y")) if kinds & {"times", "where"} else ""
+        terms = " + ".join(structures.total(plain, "y")) if kinds & {"times", "where"} else ""
         self._total = eval(f"lambda y: {terms}") if terms else None
         self._has_times = "times" in kinds and not asked and bool(terms)
         names = {**KERNELS, "abs": builtins.abs, "inf": inf, "nan": nan, "array": array}
@@ -162,7 +162,7 @@ def _written(text: Text, structure: Any, names: dict[str, Any]) -> tuple[str, Fu
     kinds = [by_chain for *_, by_chain in text.lines]
     if True in kinds and (first := kinds.index(True)) and all(kinds[first:]):  # first values, then reverse mode
         lines.insert(first, "    # derivatives, by the chain rule")
-    result = tree_text(structure, iter(text.results))
+    result = structures.text(structure, iter(text.results))
     bare = structure[0] is tuple and structure[2] not in (0, 1) and len(result) < WIDTH - 10
     head = _divided("def program(", f"{', '.join(text.arguments)}):")
     source = "\n".join([head, *lines, _divided("    return ", result[1:-1] if bare else result)])
@@ -189,16 +189,3 @@ def _divided(head: str, text: str) -> str:
     text = f"({text})" if head.endswith("= ") else text
     options: Any = {"initial_indent": head, "subsequent_indent": " " * 8}
     return "\n".join(wrap(text, WIDTH, **options, break_long_words=False, break_on_hyphens=False))
-
-
-def _sums(structure: Any, text: str) -> list[str]:
-    """Terms that add up to the sum of all numbers in a structure."""
-    if structure is NUMBER:
-        return [text]
-    kind, keys, parts = structure
-    if kind is ARRAY:
-        return [f"{text}.sum()"]
-    if type(parts) is int:
-        return [f"sum({text}{'.values()' * (kind is dict)})"]
-    places = keys if kind is dict else range(len(parts))
-    return [term for key, part in zip(places, parts, strict=True) for term in _sums(part, f"{text}[{key!r}]")]

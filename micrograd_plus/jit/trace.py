@@ -3,30 +3,23 @@
 A symbol stands for a number that is not known yet, as x does in algebra. What is done to it makes further symbols, each
 with its operation and its operands: call a function with symbols, and what comes back is the whole computation. Values
 hold symbols as they hold floats, so derivatives of any order become symbols as well; nothing in here knows of them.
-Equal symbols are made once, x * y and y * x too, and trivial arithmetic is not made at all: x * 1.0 is x.
-
-A printer turns the list into a text for one target, from a table with a text for each operation:
+Equal symbols are made once, x * y and y * x too, and trivial arithmetic is not made at all: x * 1.0 is x. A printer
+turns the list into a text for one target, from a table with a text for each operation (text.py).
 
 >>> trace = Trace(exact=False)
 >>> x, y = trace.input("x"), trace.input("y")
 >>> value, *partials = RULES["truediv"].partials(x, y)   # any function would do, a rule or grad(f)
 >>> chosen = (x > y).where(value, 0.0)
->>> TEXTS = {"truediv": "{} / {}", "neg": "-{}", ">": "{} > {}", "where": "{} ? {} : {}"}
->>> texts = {}                                           # by the index of a symbol
->>> def text(number):                                    # operands and outputs are symbols or floats
-...     return texts[number.index] if isinstance(number, Symbol) else repr(number)
 >>> for symbol in needed([chosen, *partials]):           # each stands after its operands
-...     operands = [text(operand) for operand in symbol.operands]
-...     pattern = TEXTS.get(symbol.operation, f"{symbol.operation}({', '.join(['{}'] * len(operands))})")
-...     texts[symbol.index] = f"t{symbol.index}" if symbol.operation else symbol.label
-...     if symbol.operation:
-...         print(text(symbol), "=", pattern.format(*operands))
-t2 = x / y
-t3 = reciprocal(y)
-t4 = -t2
-t5 = t4 / y
-t6 = x > y
-t7 = t6 ? t2 : 0.0
+...     print(symbol.index, symbol.label or symbol.operation, [getattr(x, "index", x) for x in symbol.operands])
+0 x []
+1 y []
+2 truediv [0, 1]
+3 reciprocal [1]
+4 neg [2]
+5 truediv [4, 1]
+6 > [0, 1]
+7 where [6, 2, 0.0]
 
 The operations are "" for an input (its name is its label), "where" (condition, number, number), the names of rules, and
 those that give a condition: < <= > >= == != over numbers, and, or, not over conditions. A rule that is made of other
@@ -58,6 +51,7 @@ if TYPE_CHECKING:
 
 COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 CONDITIONS = {*COMPARISONS.values(), "and", "or", "not"}
+FOREIGN = "is of another program: it was kept from another call"
 COMMUTATIVE = {"add", "mul", "times", "and", "or", "==", "!="}
 
 
@@ -81,10 +75,9 @@ class Trace:
 
     def input(self, name: str) -> Symbol:
         """The symbol of a number that is given to the program."""
-        symbol = Symbol(self, "", (), False)
-        symbol.label = name
-        self.lines.append(symbol)
-        return symbol
+        self.lines.append(Symbol(self, "", ()))
+        self.lines[-1].label = name
+        return self.lines[-1]
 
     def assign(self, operation: str, operands: tuple[Any, ...], *, by_chain: bool = False) -> Any:
         """The symbol of that operation on these operands, symbols of this trace and floats."""
@@ -95,11 +88,10 @@ class Trace:
             found = self._known.get((operation, key[2], key[1]))
         if found is None:
             if not self.running:
-                self.foreign(operands)
-            for x in operands:
-                by_chain = by_chain or (isinstance(x, Symbol) and x.by_chain)
+                self.refuse(f"{operands!r} {FOREIGN}")
             kind = Condition if operation in CONDITIONS else Symbol
-            found = self._known[key] = kind(self, operation, operands, by_chain)
+            found = self._known[key] = kind(self, operation, operands)
+            found.by_chain = by_chain or any([isinstance(x, Symbol) and x.by_chain for x in operands])
             self.lines.append(found)
         return found
 
@@ -119,17 +111,13 @@ class Trace:
             )
         x = number(x, name)
         if isinstance(x, Symbol):
-            self.foreign(x)
+            self.refuse(f"{x!r} {FOREIGN}")
         return x
 
     def close(self) -> None:
         """The function has returned, and what was made is known."""
         self.running = False
         self._known.clear()
-
-    def foreign(self, x: Any) -> NoReturn:
-        """TypeError that says so."""
-        self.refuse(f"{x!r} is of another program: it was kept from another call")
 
     def refuse(self, message: str) -> NoReturn:
         """Raise a TypeError that names the line; if the function catches it, the trace still knows it was `refused`."""
@@ -166,9 +154,9 @@ class Symbol(Number):
 
     __slots__ = ("by_chain", "index", "label", "operands", "operation", "trace")
 
-    def __init__(self, trace: Trace, operation: str, operands: tuple[Any, ...], by_chain: bool) -> None:
-        self.trace, self.operation, self.operands, self.by_chain = trace, operation, operands, by_chain
-        self.index, self.label = len(trace.lines), ""
+    def __init__(self, trace: Trace, operation: str, operands: tuple[Any, ...]) -> None:
+        self.trace, self.operation, self.operands = trace, operation, operands
+        self.index, self.label, self.by_chain = len(trace.lines), "", False
 
     @property
     def level(self) -> int:  # type: ignore[override]
@@ -262,7 +250,9 @@ class Condition(Symbol):
     def _is_known(self, other: Any) -> bool:
         """Whether the other side of `&` is a bool; if it is no condition of this trace either, TypeError."""
         if type(other) is Condition:
-            return other.trace is not self.trace and self.trace.foreign(other)
+            if other.trace is not self.trace:
+                self.trace.refuse(f"{other!r} {FOREIGN}")
+            return False
         if type(other) is bool or getattr(getattr(other, "dtype", None), "kind", "") == "b":
             return True
         raise TypeError(f"expected a condition, as x > 0.0, got {other!r}")

@@ -13,13 +13,12 @@ from __future__ import annotations
 import _operator as operator  # as in machinery/operators.py
 from math import prod
 
-from .functions import KERNELS, number, real
-from .machinery.formulas import OF_OTHERS, made_of
-from .machinery.operations import OWN
+from .functions import number, real
+from .machinery.formulas import made_of, over_arrays
 from .machinery.operators import Number
 from .machinery.running import running
 from .machinery.trees import name_of, named, tree_flatten, tree_unflatten
-from .rules import RULES, Rule
+from .rules import Rule
 from .transforms import levels, settle
 from .value import Value, bottom, operate
 
@@ -48,11 +47,8 @@ class Batch(Number):
         """The operation of that name on these operands, of which none is a Value."""
         import numpy
 
-        if name in OF_OTHERS or f"{name}(" not in RULES[name].template or RULES[name].sequences:
-            if name not in SPELT:
-                return made_of(name)(*operands)
-        function = over_arrays(name, numpy) or numpy.vectorize(KERNELS[name], otypes=[float])
-        return self._of(function, *operands)
+        function = over_arrays(name, lambda kernel: numpy.vectorize(kernel, otypes=[float]), numpy)
+        return self._of(function, *operands) if function else made_of(name)(*operands)
 
     def compare(self, holds: Any, other: Any) -> Any:
         """Conditions."""
@@ -126,34 +122,6 @@ def choose(condition: Any, x: Any, y: Any) -> Any:
         return condition.where(x, y), condition.where(1.0, 0.0), condition.where(0.0, 1.0)
 
     return operate(Rule("where", "where", where), (number(x, "where"), number(y, "where")))
-
-
-# Operations over arrays -----------------------------------------------------------------------------------------------
-
-# What is not a function of NumPy's of that name, or is none; the same for jax.numpy.
-SPELT: dict[str, str | Callable[[Any], Function]] = {
-    "add": "add",
-    "sub": "subtract",
-    "mul": "multiply",
-    "neg": "negative",
-}
-SPELT |= {"truediv": "divide", "pow": "power", "reciprocal": lambda np: lambda x: np.divide(1.0, x)}
-SPELT["step"] = lambda np: lambda x: np.maximum(np.sign(x), 0.0)
-SPELT["times"] = lambda np: lambda x, y: np.where((x == 0.0) | (y == 0.0), 0.0, np.multiply(x, y))
-
-
-def over_arrays(name: str, *modules: Any) -> Function | None:
-    """The operation over the arrays of the first of these modules that has it, as NumPy; None if it has none.
-
-    >>> import numpy
-    >>> over_arrays("sub", numpy)(numpy.array([3.0, 5.0]), 1.0)
-    array([2., 4.])
-    """
-    spelt = SPELT.get(name) or RULES[name].numpy or name
-    if not isinstance(spelt, str):
-        return spelt(modules[0])
-    found = [getattr(module, spelt) for module in modules if hasattr(module, spelt) and name not in OWN]
-    return found[0] if found else None
 
 
 # vmap -----------------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from .machinery.digits import NOTHING, plus, times
 from .machinery.operators import Number, explained
 from .machinery.trees import leaves_like, name_of, named, tree_flatten, tree_unflatten
 from .rules import FUNCTIONS, RULES, Rule
-from .transforms import levels, _run, settle
+from .transforms import _run, levels, settle
 from .value import bottom
 
 TYPE_CHECKING = False

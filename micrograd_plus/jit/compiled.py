@@ -16,7 +16,6 @@ from .trace import Trace, needed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     from ..functions import Function
@@ -155,7 +154,7 @@ class Compiled:
         static = {i % len(args): args[i] for i in self.static_argnums if -len(args) <= i < len(args)}
         args = tuple([None if i in static else x for i, x in enumerate(args)])
         if self._vmap:
-            args = tuple(batched(*self._vmap[:2], args, _Column)[0])
+            args = tuple(batched(self._vmap[0], self._vmap[1], args, _Column)[0])
         leaves, structure = tree_flatten((args, dict(sorted(kwargs.items()))) if kwargs else (args,))
         leaves = [x if type(x) is float else _leaf(x) for x in leaves]
         try:
@@ -222,9 +221,9 @@ class _OverBatch:
         self.run, self.structure, self.source = run, structure, run.source
 
     def __call__(self, leaves: list[Any]) -> Any:
-        arrays = [x if type(x) is float else x.array for x in leaves if type(x) is float or x.place == 0]
-        results = self.run(arrays, next(len(x) for x in arrays if type(x) is not float))
-        return tree_unflatten(self.structure, results, _samples_first)
+        arrays = [x if type(x) is float else x.array for x in leaves if type(x) is float or not x.place]
+        n = next(len(x.array) for x in leaves if type(x) is not float)
+        return tree_unflatten(self.structure, self.run(arrays, n), _samples_first)
 
 
 class _Column:

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..batch import over_arrays
 from ..functions import KERNELS
+from ..machinery.formulas import over_arrays
 from ..machinery.trees import tree_unflatten
 from ..rules import RULES
 from . import python
@@ -77,7 +77,7 @@ def _function(inputs: Sequence[Symbol], outputs: list[Any]) -> tuple[Function, s
     text = Text(inputs, outputs, TEXTS, taken=[*KERNELS, "program", "asarray", "inf", "nan"])
     names: dict[str, Any] = {"where": jnp.where, "asarray": lambda x: jnp.asarray(x, float), "inf": inf, "nan": nan}
     for name in {symbol.operation for symbol in needed(outputs)} & RULES.keys() & KERNELS.keys():
-        names[name] = over_arrays(name, jnp, jax.scipy.special) or _called_back(KERNELS[name])
+        names[name] = over_arrays(name, _called_back, jnp, jax.scipy.special)
     lines = [f"    {name} = {value}" for name, value, _ in text.lines]
     # An output that is a number becomes an array, for it to be a result like others.
     lines.append(f"    return [{', '.join([f'asarray({result})' for result in text.results])}]")

@@ -17,6 +17,7 @@ from math import factorial, inf, log, nan
 from threading import local
 
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
+import numpy as np
 
 from ..functions import KERNELS
 from ..machinery import structures
@@ -63,20 +64,44 @@ TEXTS = {
     "sqrt": "{r} = call T @llvm.sqrt.K(T {0})",
     "floor": "{r} = call T @llvm.floor.K(T {0})",
     "ceil": "{r} = call T @llvm.ceil.K(T {0})",
+    "load": "{r}p = getelementptr T, ptr %m, i64 {0}\n{r} = load T, ptr {r}p, align 8",
+    "load condition": "{r}p = getelementptr T, ptr %m, i64 {0}\n{r}n = load T, ptr {r}p, align 8\n"
+    "{r} = fcmp one T {r}n, ZERO",
+    "store": "%q{0} = getelementptr T, ptr %m, i64 {0}\nstore T {1}, ptr %q{0}, align 8",
+    "store condition": "%q{0} = getelementptr T, ptr %m, i64 {0}\n%u{0} = uitofp B {1} to T\n"
+    "store T %u{0}, ptr %q{0}, align 8",
+    "add up": "%q{0} = getelementptr T, ptr %m, i64 {0}\n%s{0} = load T, ptr %q{0}, align 8\n"
+    "%t{0} = fadd T %s{0}, {1}\nstore T %t{0}, ptr %q{0}, align 8",
 }
 TEXTS |= {sign: f"{{r}} = fcmp {name} T {{0}}, {{1}}" for sign, name in {"<": "olt", "<=": "ole", ">": "ogt"}.items()}
 TEXTS |= {sign: f"{{r}} = fcmp {name} T {{0}}, {{1}}" for sign, name in {">=": "oge", "==": "oeq", "!=": "une"}.items()}
+# Of a batch: the program, block by block. It reads {a} bytes of columns, and gives {b} bytes from byte {at} on.
+LOOP = """
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+define void @program(ptr %m, ptr %columns, ptr %stacks, i64 %count) {{
+br label %loop
+loop:
+%j = phi i64 [ 0, %0 ], [ %next, %block ]
+%more = icmp slt i64 %j, %count
+br i1 %more, label %block, label %done
+block:
+%x = getelementptr [{a} x i8], ptr %columns, i64 %j
+call void @llvm.memcpy.p0.p0.i64(ptr %m, ptr %x, i64 {a}, i1 false)
+{calls}
+%y = getelementptr [{b} x i8], ptr %stacks, i64 %j
+%r = getelementptr i8, ptr %m, i64 {at}
+call void @llvm.memcpy.p0.p0.i64(ptr %y, ptr %r, i64 {b}, i1 false)
+%next = add i64 %j, 1
+br label %loop
+done:
+ret void
+}}
+"""
 INTRINSICS = "declare <8 x double> @llvm.fma.v8f64(<8 x double>, <8 x double>, <8 x double>)\n"
 for _name in ("fabs", "sqrt", "floor", "ceil"):
     INTRINSICS += f"declare double @llvm.{_name}.f64(double)\ndeclare <8 x double> @llvm.{_name}.v8f64(<8 x double>)\n"
 
 _raised = local()  # what Python raised while it was called from machine code, in this thread
-
-
-def _raise() -> None:
-    errors = vars(_raised).pop("errors", None)
-    if errors:
-        raise errors[0]
 
 
 class Program:
@@ -94,7 +119,9 @@ class Program:
             pattern += "d" if is_new else "8x"
             texts.append(repr(y) if type(y) is float else places[y.index])
         plain = structure if structures.is_plain(structure) else (list, None, len(outputs))
-        made = eval(f"lambda y: {_sliced(structures.text(plain, iter(texts)))}", {"array": array, "inf": inf, "nan": nan})
+        made = eval(
+            f"lambda y: {_sliced(structures.text(plain, iter(texts)))}", {"array": array, "inf": inf, "nan": nan}
+        )
         self._fill = made if plain is structure else lambda y: tree_unflatten(structure, made(y))
         self._pack = struct.Struct(f"{code.n}d").pack_into
         self._unpack = struct.Struct(pattern).unpack_from
@@ -113,38 +140,34 @@ class Program:
         room, address = memory
         self._pack(room, 0, *leaves)
         self._run(address)
-        if self._code.callbacks:
-            _raise()
+        self._code.check()
         result = self._unpack(room, 8 * self._code.n)
         self._memory.append(memory)
         return self._fill(result)
 
     def buffer(self, leaves: Sequence[float]) -> Any:
         """As `Compiled.buffer`."""
-        import numpy
+        code, (room, address) = self._code, self._room()
 
-        room, address = self._room()
+        def run() -> None:
+            self._run(address)
+            code.check()
 
-        def run(_run: Any = self._run, _address: int = address, _code: _Code = self._code) -> None:
-            _run(_address)
-            if _code.callbacks:
-                _raise()
-
-        run.inputs = numpy.frombuffer(room)[: self._code.n]  # type: ignore[attr-defined]
-        run.outputs = numpy.frombuffer(room)[self._code.n :][: self._code.k]  # type: ignore[attr-defined]
-        run.inputs[:] = leaves  # type: ignore[attr-defined]
-        return run
+        buffer: Any = run
+        buffer.inputs, buffer.outputs, _ = np.split(np.frombuffer(room), [code.n, code.n + code.k])
+        buffer.inputs[:] = leaves
+        return buffer
 
 
 def _sliced(text: str) -> str:
-    """The text with "*y[3:6]" for "y[3], y[4], y[5]", which is sooner."""
+    """The text with [*y[3:6]] for a list [y[3], y[4], y[5]], which is sooner."""
 
-    def run(found: re.Match[str]) -> str:
+    def sliced(found: re.Match[str]) -> str:
         places = [int(digits) for digits in re.findall(r"\d+", found[0])]
         first, last = places[0], places[-1]
-        return f"*y[{first}:{last + 1}]" if places == [*range(first, last + 1)] else found[0]
+        return f"[*y[{first}:{last + 1}]]" if places == [*range(first, last + 1)] else found[0]
 
-    return re.sub(r"y\[\d+\](, y\[\d+\])+", run, text)
+    return re.sub(r"\[y\[\d+\](, y\[\d+\])*\]", sliced, text)
 
 
 class Batched:
@@ -159,34 +182,30 @@ class Batched:
         self._order = sorted(range(len(reduce)), key=lambda j: bool(reduce[j]))  # stacked ones first, then sums
         first = sorted(range(len(inputs)), key=lambda i: not mapped[i])  # arrays first, then numbers
         self._code = _Code([inputs[i] for i in first], [outputs[j] for j in self._order], LANES, (self.a, self.b))
+        self._constants = np.array(self._code.constants)
+        self._is_mean = np.array([reduce[j] == "mean" for j in self._order[self.b :]], bool)
         self.source = self._code.source
         self._run = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_int64)(self._code.address)
 
     def __call__(self, leaves: list[Any], n: int) -> list[Any]:
-        import numpy
-
-        code, a, b = self._code, self.a, self.b
-        table = numpy.concatenate([x.reshape(n, -1) for x in leaves if type(x) is not float], axis=1)
-        start = numpy.zeros((code.slots, LANES))
-        start[a : code.n] = numpy.array([x for x in leaves if type(x) is float]).reshape(-1, 1)
-        constants = numpy.array(code.constants)
+        code, a, b, constants = self._code, self.a, self.b, self._constants
+        table = np.concatenate([x.reshape(n, -1) for x in leaves if type(x) is not float], axis=1)
+        start, stacks = np.zeros((code.slots, LANES)), np.empty((b, n))
+        start[a : code.n] = np.array([x for x in leaves if type(x) is float]).reshape(-1, 1)
         start[code.n : code.n + b] = constants[:b, None]
-        stacks = numpy.empty((b, n))
 
         def chunk(at: int) -> Any:
-            rows = table[at : at + CHUNK]
-            size, blocks = len(rows), -(-len(rows) // LANES)
-            rows = numpy.concatenate([rows, rows[:1].repeat(blocks * LANES - size, axis=0)])
-            columns = rows.reshape(blocks, LANES, a).transpose(0, 2, 1).copy()
-            results, full = numpy.empty((blocks, b, LANES)), blocks - 1
-            rooms = start.copy(), start.copy()  # the second one for the last block, of which only some lanes count
-            self._run(rooms[0].ctypes.data, columns.ctypes.data, results.ctypes.data, full)
-            self._run(rooms[1].ctypes.data, columns[full:].ctypes.data, results[full:].ctypes.data, 1)
-            if code.callbacks:
-                _raise()
-            stacks[:, at : at + size] = results.transpose(1, 0, 2).reshape(b, blocks * LANES)[:, :size]
-            sums = [room[code.n + b : code.n + code.k] for room in rooms]
-            return sums[0].sum(axis=1) + sums[1][:, : size - full * LANES].sum(axis=1)
+            rows, room = table[at : at + CHUNK], start.copy() if n > CHUNK else start
+            size, full = len(rows), (len(rows) - 1) // LANES
+            rows = np.concatenate([rows, rows[:1].repeat((full + 1) * LANES - size, axis=0)])
+            columns = rows.reshape(full + 1, LANES, a).transpose(0, 2, 1).copy()
+            results, sums = np.empty((full + 1, b, LANES)), room[code.n + b : code.n + code.k]
+            self._run(room.ctypes.data, columns.ctypes.data, results.ctypes.data, full)
+            totals, sums[:] = sums.sum(axis=1), 0.0
+            self._run(room.ctypes.data, columns[full:].ctypes.data, results[full:].ctypes.data, 1)
+            code.check()
+            stacks[:, at : at + size] = results.transpose(1, 0, 2).reshape(b, (full + 1) * LANES)[:, :size]
+            return totals + sums[:, : size - full * LANES].sum(axis=1)  # of the last block, only some samples count
 
         starts = range(0, n, CHUNK)
         if len(starts) > 1:
@@ -194,10 +213,9 @@ class Batched:
                 totals = sum(threads.map(chunk, starts))
         else:
             totals = chunk(0)
-        totals += n * constants[b:]
-        totals /= numpy.where([self.reduce[j] == "mean" for j in self._order[b:]], n, 1)
+        totals = (totals + n * constants[b:]) / np.where(self._is_mean, n, 1)
         results = dict(zip(self._order, [*stacks, *totals.tolist()], strict=True))
-        return [results[j] for j in range(len(results))]
+        return [results[j] for j in range(code.k)] if b else totals.tolist()
 
 
 class _Code:
@@ -221,22 +239,32 @@ class _Code:
         self.words |= {"ZERO": self.constant(0.0), "ONE": self.constant(1.0), "MINUS": self.constant(-1.0)}
         self.words["TRUE"] = "true" if one else f"<{', '.join(['i1 true'] * lanes)}>"
         self.texts = {name: self.filled(text) for name, text in TEXTS.items()}
-        lines = [symbol for symbol in needed(outputs) if symbol.operation]
-        parts = [lines[i : i + PART] for i in range(0, len(lines), PART)] or [[]]
-        self._places(inputs, outputs, parts)
-        self.sums = range(self.n + batch[1], self.n + self.k) if batch else range(0)
-        self.level = 1 if len(lines) <= FAST else 0
+        self.place = {
+            x.index: i for i, x in enumerate(inputs)
+        }  # where in the array what is given is, or what is stored
+        self.stores: dict[int, list[int]] = {}
+        for j, y in enumerate(outputs, self.n):
+            if isinstance(y, Symbol):
+                self.stores.setdefault(y.index, []).append(j)
+        self.slots = self.n + self.k
+        self.sums = range(self.n + batch[1], self.slots) if batch else range(0)
+        symbols = needed(outputs)
+        self.level = 1 if len(symbols) <= FAST else 0
         self._kept: list[Any] = []
-        sources, calls, size = [], [], MODULE // PART
-        for first in range(0, len(parts), size):
-            group = dict(enumerate(parts[first : first + size], first))
-            text = "".join([self._part(i, part) for i, part in group.items()])
-            text += _function("some(ptr %m)", [f"call void @part{i}(ptr %m)" for i in group])
+        sources, calls, parts = [], [], range(0, len(symbols) or 1, PART)
+        for first in reversed(parts[:: MODULE // PART]):  # from the end, where what has to be stored is seen
+            group = [at for at in parts if first <= at < first + MODULE]
+            text = "".join([self._part(at, symbols[at : at + PART]) for at in reversed(group)])
+            text += _function("some", [f"call void @part{at}(ptr %m)" for at in group])
             sources.append(f"{INTRINSICS}{''.join(self.functions.values())}{text}")
             calls.append(f"call void inttoptr (i64 {self._compiled(sources[-1], 'some')} to ptr)(ptr %m)")
-        sources.append(self._loop(calls, *batch) if batch else _function("program(ptr %m)", calls))
-        self.address = self._compiled(sources[-1], "program")
-        self.source = "\n".join(sources)
+        text = _function("program", calls[::-1])
+        if batch:
+            size = 8 * lanes
+            sizes = {"a": size * batch[0], "b": size * batch[1], "at": size * self.n}
+            text = LOOP.format(calls="\n".join(calls[::-1]), **sizes)
+        self.address = self._compiled(text, "program")
+        self.source = "\n".join([*sources[::-1], text])
 
     def constant(self, x: float) -> str:
         text = f"0x{struct.unpack('Q', struct.pack('d', x))[0]:016X}"
@@ -246,78 +274,35 @@ class _Code:
         """A text of the table, for numbers of this type."""
         return re.sub(r"\b(T|B|K|ZERO|ONE|MINUS|TRUE)\b", lambda word: self.words[word[1]], text)
 
-    def _places(self, inputs: Sequence[Symbol], outputs: Sequence[Any], parts: list[list[Symbol]]) -> None:
-        """Where in the array everything is that does not stay in its function."""
-        self.place = {x.index: i for i, x in enumerate(inputs)}
-        self.stores: dict[int, list[int]] = {}
-        for j, y in enumerate(outputs, self.n):
-            if isinstance(y, Symbol):
-                self.stores.setdefault(y.index, []).append(j)
-        self.copied = [x for x in inputs if x.index in self.stores]
-        self.slots = self.n + self.k
-        home = {symbol.index: i for i, part in enumerate(parts) for symbol in part}
-        for i, part in enumerate(parts):
-            for x in [x for symbol in part for x in symbol.operands if isinstance(x, Symbol)]:
-                if x.index not in self.place and home[x.index] < i:
-                    self.place[x.index] = self.slots
-                    self.stores.setdefault(x.index, []).append(self.slots)
-                    self.slots += 1
-
-    def _loop(self, calls: list[str], a: int, b: int) -> str:
-        """The function that runs the program for each block of a batch."""
-        size = 8 * self.lanes
-        lines = ["br label %loop\nloop:\n%j = phi i64 [ 0, %0 ], [ %next, %loop ]\n%next = add i64 %j, 1"]
-        lines.append("%more = icmp sle i64 %next, %count\nbr i1 %more, label %block, label %done\nblock:")
-        lines.append(f"%x = getelementptr [{size * a} x i8], ptr %columns, i64 %j")
-        lines.append(f"call void @llvm.memcpy.p0.p0.i64(ptr %m, ptr %x, i64 {size * a}, i1 false)")
-        lines += [*calls, f"%y = getelementptr [{size * b} x i8], ptr %stacks, i64 %j"]
-        lines.append(f"%r = getelementptr i8, ptr %m, i64 {size * self.n}")
-        lines.append(
-            f"call void @llvm.memcpy.p0.p0.i64(ptr %y, ptr %r, i64 {size * b}, i1 false)\nbr label %loop\ndone:"
-        )
-        head = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)\n"
-        text = _function("program(ptr %m, ptr %columns, ptr %stacks, i64 %count)", lines)
-        return head + text.replace("[ %next, %loop ]", "[ %next, %block ]")
-
-    def _part(self, number: int, symbols: list[Symbol]) -> str:
+    def _part(self, at: int, symbols: list[Symbol]) -> str:
         """The function of some operations."""
         lines: list[str] = []
         here: dict[int, str] = {}
-        kind = self.number
 
-        def load(x: Symbol) -> str:
-            i = x.index
-            lines.append(f"%p{i} = getelementptr {kind}, ptr %m, i64 {self.place[i]}")
-            lines.append(f"%v{i} = load {kind}, ptr %p{i}, align 8")
-            here[i] = f"%v{i}"
-            if x.operation in CONDITIONS:
-                lines.append(f"%b{i} = fcmp one {kind} %v{i}, {self.words['ZERO']}")
-                here[i] = f"%b{i}"
-            return here[i]
+        def operand(x: Any) -> str:
+            if type(x) is float:
+                return self.constant(x)
+            if x.index not in here:
+                here[x.index] = f"%v{x.index}"
+                if x.index not in self.place:  # an earlier function makes it
+                    self.place[x.index] = self.slots
+                    self.stores.setdefault(x.index, []).append(self.slots)
+                    self.slots += 1
+                load = "load condition" if x.operation in CONDITIONS else "load"
+                lines.append(self.texts[load].format(self.place[x.index], r=here[x.index]))
+            return here[x.index]
 
-        def store(x: Symbol) -> None:
-            text = here.get(x.index) or load(x)
-            if x.operation in CONDITIONS:
-                lines.append(f"%u{x.index} = uitofp {self.bit} {text} to {kind}")
-                text = f"%u{x.index}"
-            for place in self.stores[x.index]:
-                lines.append(f"%q{place} = getelementptr {kind}, ptr %m, i64 {place}")
-                if place in self.sums:
-                    lines.append(f"%s{place} = load {kind}, ptr %q{place}, align 8")
-                    lines.append(f"%t{place} = fadd {kind} %s{place}, {text}")
-                stored = f"%t{place}" if place in self.sums else text
-                lines.append(f"store {kind} {stored}, ptr %q{place}, align 8")
-
-        for x in [] if number else self.copied:
-            store(x)
         for symbol in symbols:
-            operands = [self.constant(x) if type(x) is float else here.get(x.index) or load(x) for x in symbol.operands]
-            here[symbol.index] = name = f"%v{symbol.index}"
-            text = self.texts.get(symbol.operation) or self._call(symbol.operation, len(operands))
-            lines.append(text.format(*operands, r=name))
-            if symbol.index in self.stores:
-                store(symbol)
-        return _function(f"part{number}(ptr %m)", lines)
+            if symbol.operation:
+                operands = [operand(x) for x in symbol.operands]
+                here[symbol.index] = f"%v{symbol.index}"
+                text = self.texts.get(symbol.operation) or self._call(symbol.operation, len(operands))
+                lines.append(text.format(*operands, r=here[symbol.index]))
+            for place in self.stores.get(symbol.index, []):
+                store = "store condition" if symbol.operation in CONDITIONS else "store"
+                store = "add up" if place in self.sums else store
+                lines.append(self.texts[store].format(place, operand(symbol)))
+        return _function(f"part{at}", lines)
 
     # Calls of functions -----------------------------------------------------------------------------------------------
 
@@ -332,6 +317,11 @@ class _Code:
         operands = ", ".join([f"{self.number} {{{i}}}" for i in range(arity)])
         self.texts[operation] = f"{{r}} = call {self.number} {name}({operands})"
         return self.texts[operation]
+
+    def check(self) -> None:
+        """Raise what Python raised in a callback."""
+        if self.callbacks and (errors := vars(_raised).pop("errors", None)):
+            raise errors[0]
 
     def _callback(self, operation: str, arity: int) -> int:
         """The address of a function that calls Python's."""
@@ -358,8 +348,8 @@ class _Code:
         return address
 
 
-def _function(head: str, lines: list[str]) -> str:
-    return f"\ndefine void @{head} {{\n" + "\n".join(lines) + "\nret void\n}\n"
+def _function(name: str, lines: list[str]) -> str:
+    return f"\ndefine void @{name}(ptr %m) {{\n" + "\n".join(lines) + "\nret void\n}\n"
 
 
 def _engine(text: str, level: int = 0) -> tuple[Any, Any]:

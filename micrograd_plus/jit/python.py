@@ -4,9 +4,9 @@ A number that is used more than once has a line; what is used once stands where 
 short enough. Operations are written by the templates of their rules.
 
 The product of the chain rule is written as any other, though in it 0 wins over infinity, and what is needed on one side
-of a choice alone is computed whichever side is taken. So where a program raises, or a nan comes out, a careful one runs:
-its operations give nan where they would raise, and in its products 0 wins. If a nan comes out of that as well, or is
-compared, f itself is called, which knows.
+of a choice alone is computed whichever side is taken. So where a program raises, or a nan comes out, a careful one
+runs: its operations give nan where they would raise, and in its products 0 wins. If a nan comes out of that as well, or
+is compared, f itself is called, which knows.
 """
 
 from __future__ import annotations
@@ -111,15 +111,19 @@ class Program:
         symbols = needed(outputs)
         kinds = {symbol.operation for symbol in symbols}
         asked = any(symbol.operation in SIGNS and symbol.by_chain for symbol in symbols)  # the result would not tell
-        terms = " + ".join(structures.total(plain, "y")) if kinds & {"times", "where"} else ""
-        self._total = eval(f"lambda y: {terms}") if terms else None
-        self._has_times = "times" in kinds and not asked and bool(terms)
+        terms = " + ".join(structures.total(plain, "y")) or "0.0"
+        self._total: Function = eval(f"lambda y: {terms}")
+        self._has_times, self._is_tried = "times" in kinds and not asked, bool(kinds & {"times", "where"})
         names = {**KERNELS, "abs": builtins.abs, "inf": inf, "nan": nan, "array": array}
         names |= {name: getattr(math, name) for name in UNBOUNDED}
         table = TEXTS | TIMES if asked else TEXTS
         self.source, self._run = _written(Text(inputs, outputs, table, taken=NAMES), plain, names)
         self._careful: Function | None = None
-        self._again = lambda: _written(Text(inputs, outputs, CAREFUL, taken=NAMES, in_place=SIGNS), plain, or_nans())[1]
+
+        def again() -> Function:
+            return _written(Text(inputs, outputs, CAREFUL, taken=NAMES, in_place=SIGNS), plain, or_nans())[1]
+
+        self._again = again
 
     def __call__(self, leaves: Sequence[float]) -> Any:
         if not {float}.issuperset(map(type, leaves)):
@@ -129,7 +133,7 @@ class Program:
             if not self._has_times or self._total(result) <= inf:
                 return self._fill(result) if self._fill else result
         except (ValueError, ArithmeticError):
-            if not self._total:
+            if not self._is_tried:
                 raise
         self._careful = self._careful or self._again()
         result = self._careful(*leaves)

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class Text:
-    """What the outputs need as `lines`: a name, an expression, and whether the chain rule made it.
+    """What the outputs need as `lines`, each a name, an expression, and whether the chain rule made it; and `results`.
 
-    The `table` says how an operation is written, how strongly that binds, and how strongly its operands have to: of
-    a - (b - c), the second. What is not in it is the call of a function; a name or a call binds by 9. What is used once
-    stands where it is used, if that is not more than `width` long; and so do, always, the operations `in_place`. Names
-    are the labels or, for want of one, t1, t2, ..., and of what the chain rule made d1, d2, ...; none is one of `taken`.
+    The `table` says how an operation is written, how strongly that binds, and how strongly its operands have to, as
+    the second of a - (b - c). What is not in it is the call of a function; a name or a call binds by 9. What is used
+    once stands where it is used, if it is not longer than `width`; the operations `in_place` always do. A name is a
+    label or, for want of one, t1, t2, ..., and d1, d2, ... for what the chain rule made; none is one of `taken`.
 
     >>> from .trace import Trace
     >>> trace = Trace()

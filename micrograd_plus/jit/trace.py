@@ -91,7 +91,7 @@ class Trace:
                 self.refuse(f"{operands!r} {FOREIGN}")
             kind = Condition if operation in CONDITIONS else Symbol
             found = self._known[key] = kind(self, operation, operands)
-            found.by_chain = by_chain or any([isinstance(x, Symbol) and x.by_chain for x in operands])
+            found.by_chain = by_chain or any(isinstance(x, Symbol) and x.by_chain for x in operands)
             self.lines.append(found)
         return found
 
@@ -222,9 +222,9 @@ class Condition(Symbol):
         if any(hasattr(side, "operate") and side.level > self.level for side in (x, y)):
             return choose(self, x, y)
         x, y = self.trace.number(x, "where"), self.trace.number(y, "where")
-        if type(y) is Symbol and (y.operation, self.operation) == ("step", "<=") and _is(x, 0.0):
-            if y.operands[0] is self.operands[0] and _is(self.operands[1], 0.0):
-                return y  # the slope of relu: a step is 0 there anyway
+        is_step = type(y) is Symbol and (y.operation, self.operation) == ("step", "<=") and _is(x, 0.0)
+        if is_step and y.operands[0] is self.operands[0] and _is(self.operands[1], 0.0):
+            return y  # the slope of relu: a step is 0 there anyway
         return x if _is(x, y) else self.trace.assign("where", (self, x, y))
 
     def __and__(self, other: Any) -> Any:

@@ -56,28 +56,32 @@ def names(structure: Any, name: str) -> list[str]:
 
 
 def flat(structure: Any) -> list[tuple[type, int]] | None:
-    """The types and lengths in a tuple of numbers, or of lists or tuples of numbers; None if it is another."""
-    found = [(float, 1) if part is NUMBER else (part[0], part[2]) if type(part) is tuple else (None, 0)
-             for _, part in parts(structure)]  # fmt: skip
-    return found if all(kind in (float, list, tuple) and type(n) is int for kind, n in found) else None
+    """Of a tuple of numbers, and of lists or tuples of numbers, their types, and lengths or 0; else None."""
+    found: list[tuple[type, int]] = []
+    for _, part in parts(structure):
+        kind, _, n = (float, None, 0) if part is NUMBER else part if type(part) is tuple else (None, None, 0)
+        if kind not in (float, list, tuple) or type(n) is not int or (n == 0 and kind is not float):
+            return None
+        found.append((kind, n))
+    return found
 
 
 def taken(trees: Sequence[Any], shapes: list[tuple[type, int]]) -> list[Any] | None:
     """As `tree_flatten`, but fast, if the trees are of these types and lengths, else None; that all are floats, is not
     looked at.
 
-    >>> taken(([1.0, 2.0], 3.0), [(list, 2), (float, 1)])
+    >>> taken(([1.0, 2.0], 3.0), [(list, 2), (float, 0)])
     [1.0, 2.0, 3.0]
     """
-    if len(trees) != len(shapes):
-        return None
     leaves: list[Any] = []
-    tree: Any
-    for tree, (kind, n) in zip(trees, shapes, strict=True):
-        if type(tree) is not kind or (kind is not float and len(tree) != n):
-            return None
-        leaves += (tree,) if kind is float else tree
-    return leaves
+    if len(trees) == len(shapes):
+        for i, (kind, n) in enumerate(shapes):
+            tree = trees[i]
+            if type(tree) is not kind or (n and len(tree) != n):
+                return None
+            leaves += tree if n else (tree,)
+        return leaves
+    return None
 
 
 def is_plain(structure: Any, depth: int = 50) -> bool:

@@ -19,15 +19,8 @@ ROOT = Path(__file__).parent.parent
 # The order of imports: a file imports from what stands before it alone. Of a folder that is not spelt out, all files
 # stand in its place, in the order of ROOMS.
 HOUSE = ["functions", "machinery.digits", "machinery.operations", "rules", "machinery.formulas", "tape"]
-HOUSE += [
-    "machinery.operators",
-    "value",
-    "machinery.trees",
-    "machinery.structures",
-    "machinery.running",
-    "machinery.fast",
-    "transforms",
-]
+HOUSE += ["machinery.operators", "value", "machinery.trees", "machinery.structures", "machinery.running"]
+HOUSE += ["machinery.fast", "transforms"]
 HOUSE += ["series", "batch", "jit", "draw", "nn", "explore", "testing", "__main__"]
 ROOMS = {
     "jit": ["trace", "text", "compiled", "python", "javascript", "llvm", "jax"],

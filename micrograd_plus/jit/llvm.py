@@ -189,7 +189,7 @@ class Batched:
 
     def __call__(self, leaves: list[Any], n: int) -> list[Any]:
         code, a, b, constants = self._code, self.a, self.b, self._constants
-        table = np.concatenate([x.reshape(n, -1) for x in leaves if type(x) is not float], axis=1)
+        table = np.concatenate([x.reshape(n, -1) for x in leaves if type(x) is not float], axis=1, dtype=float)
         start, stacks = np.zeros((code.slots, LANES)), np.empty((b, n))
         start[a : code.n] = np.array([x for x in leaves if type(x) is float]).reshape(-1, 1)
         start[code.n : code.n + b] = constants[:b, None]
@@ -239,9 +239,7 @@ class _Code:
         self.words |= {"ZERO": self.constant(0.0), "ONE": self.constant(1.0), "MINUS": self.constant(-1.0)}
         self.words["TRUE"] = "true" if one else f"<{', '.join(['i1 true'] * lanes)}>"
         self.texts = {name: self.filled(text) for name, text in TEXTS.items()}
-        self.place = {
-            x.index: i for i, x in enumerate(inputs)
-        }  # where in the array what is given is, or what is stored
+        self.place = {x.index: i for i, x in enumerate(inputs)}  # where it is in the array
         self.stores: dict[int, list[int]] = {}
         for j, y in enumerate(outputs, self.n):
             if isinstance(y, Symbol):

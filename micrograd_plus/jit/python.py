@@ -5,8 +5,8 @@ short enough. Operations are written by the templates of their rules.
 
 The product of the chain rule is written as any other, though in it 0 wins over infinity, and what is needed on one side
 of a choice alone is computed whichever side is taken. So where a program raises, or a nan comes out, a careful one
-runs: its operations give nan where they would raise, and in its products 0 wins. If a nan comes out of that as well, or
-is compared, f itself is called, which knows.
+runs: its operations give nan where they would raise, as does a choice by a comparison with nan, and in its products 0
+wins. If a nan comes out of that as well, f itself is called, which knows.
 """
 
 from __future__ import annotations
@@ -53,11 +53,17 @@ TEXTS: Table = {
 TEXTS |= {sign: (f"{{}} {sign} {{}}", 4, (5, 5)) for sign in SIGNS}
 TEXTS |= {f"pow {y}": ("{}**{}", 8, (9, 9)) for y in (2.0, 3.0, 4.0)}  # sooner than math.pow, and the same number
 TIMES: Table = {"times": ("times({}, {})", 9, (0, 0))}
-CAREFUL: Table = {**TEXTS, **TIMES, "truediv": ("truediv({}, {})", 9, (0, 0))}
-CAREFUL |= {sign: (f"known({{}}) {sign} known({{}})", 4, (0, 0)) for sign in SIGNS}
+CAREFUL: Table = {
+    **TEXTS,
+    **TIMES,
+    "truediv": ("truediv({}, {})", 9, (0, 0)),
+    "where": ("where({}, {}, {})", 9, (0, 0, 0)),
+}
+CAREFUL |= {sign: (f"{name}({{}}, {{}})", 9, (0, 0)) for name, sign in COMPARISONS.items()}  # 1, 0, or nan, and so:
+CAREFUL |= {"and": TIMES["times"], "or": ("1.0 - times(1.0 - {}, 1.0 - {})", 5, (6, 6)), "not": ("1.0 - {}", 5, (6,))}
 
 UNBOUNDED = {"exp", "expm1", "sinh", "cosh", "pow"}  # they raise where they overflow: what is infinite, f says itself
-NAMES = {*KERNELS, "program", "array", "inf", "nan", "known", "truediv"}
+NAMES = {*KERNELS, *COMPARISONS, "program", "array", "inf", "nan", "truediv"}
 
 
 def or_nan(kernel: Function) -> Function:
@@ -72,17 +78,14 @@ def or_nan(kernel: Function) -> Function:
     return function
 
 
-def or_nans() -> dict[str, Any]:
+def careful_names() -> dict[str, Any]:
     """What the names in a careful program mean."""
-    kernels = [*KERNELS.items(), ("truediv", operator.truediv)]
-    return {"inf": inf, "nan": nan, "array": array, "known": known} | {name: or_nan(f) for name, f in kernels}
-
-
-def known(x: float) -> float:
-    """`x`; ArithmeticError if it is nan."""
-    if x == x:
-        return x
-    raise ArithmeticError("nan is compared")
+    found: dict[str, Any] = {name: or_nan(kernel) for name, kernel in KERNELS.items()}
+    found |= {"array": array, "inf": inf, "nan": nan, "truediv": or_nan(operator.truediv)}
+    for name in COMPARISONS:
+        holds = getattr(operator, name)
+        found[name] = lambda x, y, holds=holds: holds(x, y) if x == x and y == y else nan
+    return found | {"where": lambda condition, x, y: nan if condition != condition else x if condition else y}
 
 
 class Program:
@@ -121,7 +124,7 @@ class Program:
         self._careful: Function | None = None
 
         def again() -> Function:
-            return _written(Text(inputs, outputs, CAREFUL, taken=NAMES, in_place=SIGNS), plain, or_nans())[1]
+            return _written(Text(inputs, outputs, CAREFUL, taken=NAMES), plain, careful_names())[1]
 
         self._again = again
 

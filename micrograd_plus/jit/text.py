@@ -54,9 +54,7 @@ class Text:
         self.lines: list[tuple[str, str, bool]] = []
         symbols, uses, counts = needed(outputs), Counter[int](), {"t": 0, "d": 0}
         for symbol in symbols:
-            for x in [*symbol.operands] * (2 if symbol.operation in in_place else 1):
-                if isinstance(x, Symbol):
-                    uses[x.index] += 1
+            uses.update([x.index for x in symbol.operands if isinstance(x, Symbol)])
         uses.update([y.index for y in outputs if isinstance(y, Symbol)])
         for symbol in symbols:
             if symbol.operation:

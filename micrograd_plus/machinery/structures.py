@@ -76,7 +76,7 @@ def taken(trees: Sequence[Any], shapes: list[tuple[type, int]]) -> list[Any] | N
     leaves: list[Any] = []
     if len(trees) == len(shapes):
         for i, (kind, n) in enumerate(shapes):
-            tree = trees[i]
+            tree: Any = trees[i]
             if type(tree) is not kind or (n and len(tree) != n):
                 return None
             leaves += tree if n else (tree,)

@@ -3,8 +3,11 @@
 python docs/make_types.py
 """
 
+import inspect
+import re
 from pathlib import Path
 
+from micrograd_plus.machinery.more import MORE
 from micrograd_plus.machinery.operators import Number
 from micrograd_plus.rules import RULES, Rule
 
@@ -123,16 +126,66 @@ def mean(xs: Iterable[Value | Real]) -> Value: ...
 def mean(xs: Iterable[N]) -> N: ...
 @overload
 def mean(xs: Iterable[complex]) -> complex: ...
+@overload
+def log(x: Real, base: Real | None = None) -> float: ...
+@overload
+def log(x: N, base: N | Real | None = None) -> N: ...
+@overload
+def log(x: Real, base: N) -> N: ...
+@overload
+def log(x: complex, base: complex | None = None) -> complex: ...
+@overload
+def hypot(*x: Real) -> float: ...  # type: ignore[overload-overlap]  # of no number
+@overload
+def hypot(*x: Value | Real) -> Value: ...
+@overload
+def hypot(*x: N) -> N: ...
+@overload
+def hypot(*x: complex) -> complex: ...
+@overload
+def fma(x: Real, y: Real, z: Real) -> float: ...
+@overload
+def fma(x: N, y: N | Real, z: N | Real) -> N: ...
+@overload
+def fma(x: Real, y: N, z: N | Real) -> N: ...
+@overload
+def fma(x: Real, y: Real, z: N) -> N: ...
+@overload
+def clip(x: Real, a_min: Real | None = None, a_max: Real | None = None) -> float: ...
+@overload
+def clip(x: N, a_min: N | Real | None = None, a_max: N | Real | None = None) -> N: ...
+@overload
+def modf(x: Real) -> tuple[float, float]: ...
+@overload
+def modf(x: N) -> tuple[N, N]: ...
+@overload
+def prod(xs: Iterable[Real], *, start: Real = 1.0) -> float: ...  # type: ignore[overload-overlap]  # of no number
+@overload
+def prod(xs: Iterable[Value | Real], *, start: Value | Real = 1.0) -> Value: ...
+@overload
+def prod(xs: Iterable[N], *, start: N | Real = 1.0) -> N: ...
+@overload
+def dist(p: Iterable[Real], q: Iterable[Real]) -> float: ...  # type: ignore[overload-overlap]  # of no number
+@overload
+def dist(p: Iterable[Value | Real], q: Iterable[Value | Real]) -> Value: ...
+@overload
+def dist(p: Iterable[N], q: Iterable[N]) -> N: ...
+def isnan(x: Number | Real) -> bool: ...
+def isinf(x: Number | Real) -> bool: ...
+def isfinite(x: Number | Real) -> bool: ...
+def isclose(a: Number | Real, b: Number | Real, *, rel_tol: float = 1e-09, abs_tol: float = 0.0) -> bool: ...
 '''
+WRITTEN = {"log", "hypot"}  # rules whose functions take more than the rules do: they stand above
+SAME = {"fsum": "sum", "sumprod": "dot", "expit": "sigmoid", "fabs": "abs"}
 OPERATORS = {"add", "sub", "mul", "truediv", "mod", "pow"}
 UNARY = {
     rule.name for rule in RULES.values() if not rule.sequences and getattr(Number, f"__{rule.name}__", None)
 } - OPERATORS
 
 
-def function(rule: Rule) -> list[str]:
+def function(rule: Rule, name: str) -> list[str]:
     """The function of a rule: what it returns is a float if all operands are, else the kind of number that they are."""
-    name, default = rule.name, rule.partials.__defaults__
+    default = rule.partials.__defaults__
     if rule.sequences:
         many = rule.template.endswith("[0]")
         kinds = [("Real", "float"), ("Value | Real", "Value"), ("N", "N"), ("complex", "complex")]
@@ -150,6 +203,14 @@ def function(rule: Rule) -> list[str]:
     lines = [f"def {name}({taken}) -> {result}: ..." for taken, result in takes]
     lines[0] += overlap
     return [text for line in lines for text in ("@overload", line)]
+
+
+def further(name: str) -> list[str]:
+    """A function of one number or two that is made of the operations of rules."""
+    x, *y = inspect.signature(MORE[name]).parameters
+    kinds = [("Real", "Real", "float"), ("N", "N | Real", "N"), ("Real", "N", "N")]
+    takes = [(", ".join([f"{x}: {first}", *[f"{z}: {second}" for z in y]]), to) for first, second, to in kinds]
+    return [text for taken, to in takes[: 2 + len(y)] for text in ("@overload", f"def {name}({taken}) -> {to}: ...")]
 
 
 def methods(rule: Rule) -> list[str]:
@@ -173,7 +234,10 @@ def methods(rule: Rule) -> list[str]:
 
 def stub() -> str:
     """The whole file."""
-    functions = [line for rule in RULES.values() for line in function(rule)]
+    functions = [line for rule in RULES.values() if rule.name not in WRITTEN for line in function(rule, rule.name)]
+    functions += [line for name, of in SAME.items() for line in function(RULES[of], name)]
+    written = re.findall(r"^def (\w+)", HEAD, re.MULTILINE)
+    functions += [line for name in MORE if name not in (*SAME, *written) for line in further(name)]
     comparisons = [f"def __{name}__(self, other: Number | Real, /) -> bool: ..." for name in ("lt", "le", "gt", "ge")]
     inside = [line for rule in RULES.values() for line in methods(rule)] + comparisons
     return "\n".join(

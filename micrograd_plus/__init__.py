@@ -6,6 +6,7 @@ draws any result, explore makes a page of it, jit compiles, nn makes networks an
 
 import builtins
 import os
+from math import e, inf, nan, pi, tau
 
 from .value import Value
 
@@ -17,6 +18,7 @@ from .batch import vmap
 from .draw import draw_dot
 from .explore import explain, explore
 from .jit import jit
+from .machinery.more import MORE
 from .machinery.trees import register_tree, stop_gradient
 from .rules import FUNCTIONS, rule
 from .series import derivatives, taylor
@@ -27,9 +29,11 @@ if TYPE_CHECKING:
 else:
     from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
-    globals().update(FUNCTIONS)  # a function for every rule
+    globals().update(MORE, **FUNCTIONS)  # a function for every rule, and those made of them
 
 __version__ = "0.1.0"
 __all__ = ["Value", "derivative", "derivatives", "draw_dot", "explain", "explore", "grad", "hessian", "hvp", "jacobian"]
 __all__ += ["jit", "jvp", "register_tree", "rule", "stop_gradient", "taylor", "value_and_grad", "vjp", "vmap"]
-__all__ += [name for name in FUNCTIONS if not hasattr(builtins, name)]  # `import *` leaves abs, pow and sum alone
+__all__ += ["e", "inf", "nan", "pi", "tau"]
+# `import *` leaves abs, pow and sum alone
+__all__ += [name for name in FUNCTIONS | MORE if not hasattr(builtins, name)]

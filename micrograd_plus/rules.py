@@ -13,11 +13,12 @@ that is a choice is NOTHING, a 0.0 known by `is`: what it cuts off is cut off on
 """
 
 import math
-from math import nan, pi
+from math import inf, nan, pi
 
 from .functions import where
 from .machinery.digits import NOTHING, cosine, power_at_zero
 from .machinery.operations import FUNCTIONS, RULES, Rule, rule
+from .machinery.special import directions, hazard, sinc_slope
 
 __all__ = ["FUNCTIONS", "NOTHING", "RULES", "Rule", "rule"]
 
@@ -144,6 +145,25 @@ def ndtr(x): return ndtr(x), gaussian(x, -0.5) / math.sqrt(2.0 * pi)
 def erf(x): return erf(x), 2.0 / math.sqrt(pi) * gaussian(x, -1.0)
 @rule("erfc({x})", "The complementary error function, 1 - erf(x): erfc(0.0) is 1.0")
 def erfc(x): return erfc(x), -2.0 / math.sqrt(pi) * gaussian(x, -1.0)
+@rule("log_ndtr({x})", "The logarithm of ndtr(x), in the far tail too: log_ndtr(-1e3) is -500007.82669481216")
+def log_ndtr(x): return log_ndtr(x), hazard(x)                       # gaussian(x, -½) / √(2π) / ndtr(x)
+# Special functions ----------------------------------------------------------------------------------------------------
+@rule("gamma({x})", "The gamma function, at whole numbers the factorial (x - 1)!: gamma(5.0) is 24.0")
+def gamma(x):
+    factorial = gamma(x)
+    return factorial, factorial * polygamma(0.0, x)
+@rule("lgamma({x})", "The logarithm of abs(gamma(x)): lgamma(2.0) is 0.0")
+def lgamma(x): return lgamma(x), polygamma(0.0, x)
+@rule("polygamma({x}, {y})", "The derivative number x + 1 of lgamma at y: polygamma(1.0, 0.5) is 4.934802200544679")
+def polygamma(x, y): return polygamma(x, y), nan, polygamma(x + 1.0, y)
+@rule("sinc({x})", "The wave sin(πx) / (πx), 1 at 0: sinc(0.5) is 0.6366197723675814")
+def sinc(x): return sinc(x), sinc_slope(x)                           # (cos πx - sinc x) / x
+@rule("times({x}, log(where({x} == 0.0, 1.0, {y})))", "The product x * log(y), 0 where x is 0: xlogy(0.0, 0.0) is 0.0")
+def xlogy(x, y):
+    positive, logarithm = y > 0.0, log(where(y > 0.0, y, 1.0))
+    return xlogy(x, y), where(positive, logarithm, -inf), where(x == 0.0, NOTHING, x / where(positive, y, 1.0))
+@rule("2.0 * asinh(({x} - 0.5) / sqrt({x} * (1.0 - {x})))", "The log-odds of x, log(x / (1 - x)): logit(0.5) is 0.0")
+def logit(x): return logit(x), reciprocal(x * (1.0 - x))
 # Networks -------------------------------------------------------------------------------------------------------------
 @rule("maximum({x}, 0.0)", "The rectifier, x where x > 0, else 0: relu(-2.0) is 0.0")
 def relu(x): return relu(x), where(x <= 0.0, NOTHING, step(x))
@@ -173,6 +193,8 @@ def sum(*x): return sum(x), *[1.0] * len(x)
 def dot(*x):
     xs, ys = x[:len(x) // 2], x[len(x) // 2:]
     return dot(xs, ys), *ys, *xs
+@rule("norm([{x}])", "The length √(Σ x²) of a vector, slopes 0 at the origin: norm([2.0, 3.0, 6.0]) is 7.0")
+def norm(*x): return norm(x), *directions(x)                         # x / norm(x)
 @rule("logsumexp([{x}])", "The logarithm of the sum of e**x over a sequence: logsumexp([1000.0]) is 1000.0")
 def logsumexp(*x): return logsumexp(x), *softmax(x)
 @rule("softmax([{x}])[0]", "The shares of e**x in their sum, a list: softmax([5.0, 5.0]) is [0.5, 0.5]")

@@ -141,6 +141,10 @@ class Value(Number):
         if hasattr(symbol := bottom(self), "label"):
             symbol.label = label  # a program that jit records tells the same names
 
+    def _backward(self) -> None:
+        for x, partial in parents(self):
+            x.grad = plus(x.grad, times(self.grad, partial, (self.rule, x)))
+
     # micrograd's names, for programs that walk its graph
     _prev = property(lambda self: {x for x, _ in parents(self)})
     _op = property(lambda self: self.rule.symbol())

@@ -86,6 +86,71 @@ def erfc(x):
     return mp.erfc(min(x, mpf(10**5)))  # beyond, mpmath gives up; no double is that small
 
 
+def log_ndtr(x):
+    if x > -30:
+        return mp.log1p(-ndtr(-x)) if x > 0 else mp.log(ndtr(x))
+    return -x * x / 2 - mp.log(hazard(x)) - mp.log(2 * mp.pi) / 2
+
+
+def hazard(x):
+    if x > -30:
+        return density(x) / ndtr(x)
+    fraction = -x
+    for k in range(100, 0, -1):
+        fraction = k / fraction - x
+    return fraction
+
+
+def is_pole(x):
+    return x <= 0 and x == int(x)
+
+
+def exact_gamma(x):
+    if is_pole(x) or x > 200:
+        return None
+    with mp.workdps(80):
+        factorial = mp.gamma(x) if abs(x) < 1e5 else mpf(0)
+        return factorial, factorial * mp.psi(0, x) if factorial else None
+
+
+def exact_lgamma(x):
+    if is_pole(x) or x > 1e305 or x < -1e6:
+        return None
+    with mp.workdps(80):
+        value = mp.loggamma(x) if x > 0 else mp.log(abs(mp.gamma(x)))
+        return value, digamma(x)
+
+
+def digamma(x):
+    with mp.workdps(80):
+        return mp.log(x) - 1 / (2 * x) if x > 1e40 else mp.psi(0, x)
+
+
+def exact_polygamma(n, x):
+    if is_pole(x) or x < -1e6 or x > 1e6:
+        return None
+    with mp.workdps(80):
+        return mp.psi(int(n), x), None, mp.psi(int(n) + 1, x)
+
+
+def exact_sinc(x):
+    if x == 0:
+        return 1, 0
+    with mp.workdps(50 + max(0, mp.mag(x) // 3) + max(0, -mp.mag(x))):
+        return mp.sincpi(x), (mp.cospi(x) - mp.sincpi(x)) / x
+
+
+def exact_xlogy(x, y):
+    if y <= 0:
+        return None
+    return (x * mp.log(y) if x else 0), mp.log(y), x / y
+
+
+def exact_norm(*x):
+    length = mp.sqrt(mp.fsum(z * z for z in x))
+    return length, *[z / length if length else 0 for z in x]
+
+
 def sigmoid(x):
     return 1 / (1 + mp.exp(-x))
 
@@ -146,6 +211,14 @@ EXACT = {
     "ndtr":        lambda x: (ndtr(x), density(x)),
     "erf":         lambda x: (mp.erf(x), 2 / mp.sqrt(mp.pi) * mp.exp(-(x**2))),
     "erfc":        lambda x: (erfc(x), -2 / mp.sqrt(mp.pi) * mp.exp(-(x**2))),
+    "log_ndtr":    lambda x: (log_ndtr(x), hazard(x)),
+    "gamma":       exact_gamma,
+    "lgamma":      exact_lgamma,
+    "polygamma":   exact_polygamma,
+    "sinc":        exact_sinc,
+    "xlogy":       exact_xlogy,
+    "logit":       lambda x: (mp.log(x / (1 - x)), 1 / (x * (1 - x))) if 0 < x < 1 else None,
+    "norm":        exact_norm,
     "relu":        lambda x: (max(x, 0), int(x > 0)),
     "leaky_relu":  lambda x, y: (x, 1, 0) if x > 0 else (y * x, y, x),
     "elu":         lambda x, y: (x, 1, 0) if x > 0 else (y * mp.expm1(x), y * mp.exp(x), mp.expm1(x)),
@@ -256,12 +329,21 @@ def sequences(rng):
         yield [near - rng.expovariate(0.05) for _ in range(n + 1)]
 
 
+def orders(rng):
+    for x in points():
+        yield float(rng.randint(0, 6)), x
+
+
 def factors(rng):
     small = [x for x in sequences(rng) if max(map(abs, x)) < 1e150]  # the products are to be floats
     return [[*x, *reversed(x)] if len(x) % 2 else x for x in small]
 
 
 FOUND = {  # the worst that long random searches found
+    "gamma": [(13.557214847246082,), (25.489373353307446,), (-0.504083008264455,)],
+    "lgamma": [(1.4990850573692658,), (2.7137222373153804,), (-2.4570247382208006,)],
+    "polygamma": [(0.0, -0.504083008264455), (0.0, 1.4616321449683622)],
+    "sinc": [(1.4302966531242027,)],
     "tanh": [(-1.3257782689631803,)],
     "sigmoid": [(-2.639762190054948,)],
     "cbrt": [(1.710784585542766,)],
@@ -277,7 +359,7 @@ def operands(name):
     """Many tuples of operands for this operation, always the same."""
     template = RULES[name].template
     make = sequences if "[{" in template else couples if "{y}" in template else singles
-    make = {"pow": powers, "gaussian": bells, "dot": factors}.get(name, make)
+    make = {"pow": powers, "gaussian": bells, "dot": factors, "polygamma": orders}.get(name, make)
     many = [*make(random.Random(name)), *FOUND.get(name, [])]
     return [xs for xs in many if all(map(math.isfinite, xs))]
 
@@ -303,6 +385,7 @@ class Exemption:
 
 
 RESULTS = {"value": [0], "d/dx": [1], "d/dy": [2], "slopes": range(1, 100), "value, slopes": range(100)}
+RESULTS["value, d/dy"] = [0, 2]
 EXEMPTIONS = [
     Exemption(row)
     for row in PAGE.read_text(encoding="utf-8").partition("| limit in ulp |")[2].partition("\n\n")[0].splitlines()[2:]

@@ -16,7 +16,8 @@ from micrograd_plus.functions import KERNELS, over_numbers, real
 from micrograd_plus.machinery.digits import times
 from micrograd_plus.rules import FUNCTIONS, RULES
 
-REAL_ONLY = ["erf", "erfc", "gelu", "ndtr"]  # Python has no complex error function
+# Python has no complex error function, nor gamma function:
+REAL_ONLY = ["erf", "erfc", "gelu", "ndtr", "log_ndtr", "gamma", "lgamma", "polygamma"]
 SEQUENCES = [name for name, rule in RULES.items() if "[{" in rule.template]
 
 
@@ -197,7 +198,7 @@ def test_off_the_real_line_the_functions_are_the_analytic_ones(name):
         assert abs(call(name, zs) - exact) <= 1e-14 * abs(exact), zs
 
 
-@pytest.mark.parametrize("name", REAL_ONLY)
+@pytest.mark.parametrize("name", [name for name in REAL_ONLY if name != "polygamma"])
 def test_an_operation_without_a_complex_form_says_so(name):
     with pytest.raises(TypeError, match=r"there is no complex \w+ here, got \(1\+2j\)|got \(\(1\+2j\),\)"):
         FUNCTIONS[name](1 + 2j)
@@ -320,7 +321,7 @@ def test_the_second_derivative_of_elu_at_its_joint_is_that_of_the_left_side():
 
 @pytest.mark.parametrize("number", [2.0, 2, mg.Value(2.0), 2.0 + 0j])
 @pytest.mark.parametrize(
-    ("name", "arity"), [("sin", 1), ("log", 1), ("relu", 1), ("hypot", 2), ("maximum", 2), ("atan2", 2)]
+    ("name", "arity"), [("sin", 1), ("log2", 1), ("relu", 1), ("mod", 2), ("maximum", 2), ("atan2", 2)]
 )
 def test_a_function_takes_as_many_numbers_of_one_kind_as_of_another(name, arity, number):
     for wrong in {1, 2, 3} - {arity}:

@@ -23,9 +23,13 @@ OTHERS = {
     "asin acos atanh log1p": [(0.0,), (0.7,), (-0.4,)],
     "acosh": [(1.7,), (3.5,)],
     "add sub mul times hypot atan2 gaussian": [(0.7, -1.3), (0.0, 2.5)],
+    "gamma lgamma": [(2.3,), (-1.3,)],
+    "xlogy": [(-1.3, 0.7), (1.1, 2.5)],
+    "logit": [(0.7,), (0.2,)],
     "pow": [(0.7, -1.3), (1.9, 3.0)],
     "dot": [(0.7, -1.3, 0.0, 0.7)],
 }
+NAMES = [name for name in RULES if name != "polygamma"]  # it has no slope by its order; those of gamma are made of it
 POINTS = {name: PLACES[ARITY[name]] for name in RULES}
 POINTS |= {name: points for names, points in OTHERS.items() for name in names.split()}
 
@@ -34,7 +38,7 @@ DIRECTIONS = {1: [(1,)], 2: [(1, 0), (0, 1), (1, -2)]}
 DIRECTIONS |= {3: [(1, 0, 0), (0, 0, 1), (1, -2, 3)], 4: [(1, 0, 0, 0), (0, 0, 1, 0), (1, -2, 1, 3)]}
 CASES = [
     pytest.param(name, point, direction, id=f"{name}-{point}-{direction}")
-    for name in RULES
+    for name in NAMES
     for point in POINTS[name]
     for direction in DIRECTIONS[len(point)]
 ]
@@ -80,7 +84,7 @@ def test_every_mix_of_forward_and_reverse_gives_the_derivatives_of_50_digits(nam
             assert nested(function, mix)(0.0) == near(expected), mix
 
 
-@pytest.mark.parametrize("name", [name for name in RULES if not RULES[name].sequences])
+@pytest.mark.parametrize("name", [name for name in NAMES if not RULES[name].sequences])
 def test_ordinary_values_carry_the_outermost_derivative_in_both_modes(name):
     function, point = along(name, FIRST[name], DIRECTIONS[len(FIRST[name])][-1]), Value(0.0, tangent=1.0)
     expected = derivatives(name, FIRST[name], DIRECTIONS[len(FIRST[name])][-1])

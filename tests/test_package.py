@@ -18,10 +18,10 @@ from micrograd_plus.testing import strategies
 ROOT = Path(__file__).parent.parent
 # The order of imports: a file imports from what stands before it alone. Of a folder that is not spelt out, all files
 # stand in its place, in the order of ROOMS.
-HOUSE = ["functions", "machinery.digits", "machinery.operations", "rules", "machinery.formulas", "tape"]
-HOUSE += ["machinery.operators", "value", "machinery.trees", "machinery.structures", "machinery.running"]
-HOUSE += ["machinery.fast", "transforms"]
-HOUSE += ["series", "batch", "jit", "draw", "nn", "explore", "testing", "__main__"]
+HOUSE = ["functions", "machinery.digits", "machinery.special", "machinery.operations", "rules", "machinery.more"]
+HOUSE += ["machinery.formulas", "tape", "machinery.operators", "value", "machinery.trees", "machinery.structures"]
+HOUSE += ["machinery.running", "machinery.fast", "transforms", "series", "batch", "jit", "draw", "nn", "explore"]
+HOUSE += ["testing", "__main__"]
 ROOMS = {
     "jit": ["trace", "text", "compiled", "python", "javascript", "llvm", "jax"],
     "draw": ["files", "fit", "engines", "picture", "formulas", "modules", "diagram", "notebook"],
@@ -45,7 +45,8 @@ READ = ["value", "rules", "tape", "transforms", "functions", "series", "batch"] 
 USED = ["machinery", "jit", "draw"]
 USED += ["explore", "nn", "testing", "__main__"]
 FILES = sorted((ROOT / "micrograd_plus").rglob("*.py"))
-PUBLIC = {name: getattr(mg, name) for name in {*mg.__all__, *FUNCTIONS}}
+CONSTANTS = {"e", "inf", "nan", "pi", "tau"}
+PUBLIC = {name: getattr(mg, name) for name in {*mg.__all__, *FUNCTIONS} - CONSTANTS}
 MODULES = (nn, losses, optim, testing, strategies)
 PUBLIC |= {name: getattr(module, name) for module in MODULES for name in module.__all__}
 

@@ -57,6 +57,11 @@ SYMPY = vars(sympy) | {
     "hypot": lambda x, y: sympy.sqrt(x**2 + y**2),
     "gaussian": lambda x, y: sympy.exp(y * x**2),
     "ndtr": lambda x: (1 + sympy.erf(x / sympy.sqrt(2))) / 2,
+    "lgamma": lambda x: sympy.log(sympy.Abs(sympy.gamma(x))),
+    "log_ndtr": lambda x: sympy.log(sympy.erfc(-x / sympy.sqrt(2)) / 2),
+    "sinc": lambda x: sympy.sin(sympy.pi * x) / (sympy.pi * x),
+    "norm": lambda xs: sympy.sqrt(sum(x**2 for x in xs)),
+    "where": lambda condition, x, y: x if condition is sympy.true else y,
     "sigmoid": lambda x: 1 / (1 + sympy.exp(-x)),
     "sum": sum,
     "dot": lambda xs, ys: sum(x * y for x, y in zip(xs, ys, strict=True)),
@@ -82,7 +87,8 @@ def exists(name, point):
     return True
 
 
-@pytest.mark.parametrize("name", RULES)
+# sympy has no derivative of polygamma by the order, and recurs for ever: tests/test_accuracy.py has its slopes.
+@pytest.mark.parametrize("name", [name for name in RULES if name != "polygamma"])
 def test_the_partials_are_the_derivatives_that_sympy_finds(name):
     rule = RULES[name]
     n = arity(rule)
@@ -163,7 +169,8 @@ def test_the_value_is_that_of_math(name):
             expected = xs[0]  # there is no infinite int, which is what math has in mind
         if expected is OverflowError:  # here, as in every product of floats, what is too large is infinite
             expected = -inf if (xs[0] < 0.0 and (name == "sinh" or xs[-1] % 2.0 == 1.0)) else inf
-        close = name == "cbrt" and abs(value - expected) <= 4 * math.ulp(expected)  # some C libraries are that far off
+        near = name in ("cbrt", "gamma", "lgamma")  # some C libraries are up to 4 ulp off, and Python's gamma is
+        close = near and float is type(expected) is type(value) and abs(value - expected) <= 4 * math.ulp(expected)
         assert close or same(value, expected), f"{name} at {xs} is {value}, in math {expected}"
 
 

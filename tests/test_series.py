@@ -10,7 +10,7 @@ import mpmath
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_orders import CASES, DIRECTIONS, FIRST, along, near, nested
+from test_orders import CASES, DIRECTIONS, FIRST, NAMES, along, near, nested
 
 import micrograd_plus as mg
 from micrograd_plus import Value, derivative, derivatives, grad, jit, series, stop_gradient, taylor
@@ -40,10 +40,20 @@ def is_near(found, truth, digits=1e-13):
 # The rules ------------------------------------------------------------------------------------------------------------
 
 
+# Their slopes are quotients, with coefficients that fall faster than those of the parts do: each is as near as the
+# largest one allows.
+QUOTIENTS = {"log_ndtr", "sinc"}
+
+
 @pytest.mark.parametrize(("name", "point", "direction"), CASES)
 def test_every_operation_has_the_series_of_50_digits(name, point, direction):
     truth = exact(along(name, tuple(map(mp.mpf, point)), direction), 0, N)
-    assert is_near(taylor(along(name, point, direction), 0.0, N), truth)
+    found = taylor(along(name, point, direction), 0.0, N)
+    if name in QUOTIENTS:
+        assert is_near(found[:5], truth[:5])
+        assert all(abs(c - t) <= 1e-13 * max(map(abs, truth)) for c, t in zip(found, truth, strict=True))
+    else:
+        assert is_near(found, truth)
 
 
 @pytest.mark.parametrize(("name", "point", "direction"), CASES)
@@ -53,10 +63,12 @@ def test_all_derivatives_at_once_are_those_by_nesting(name, point, direction):
     assert derivatives(f, 4)(0.0) == [near(number) for number in expected]
 
 
-GROWING = {"pow"}  # x**y has the slope y · x**(y - 1), until the exponent is below 1/2; with a variable y, for ever
+# x**y has the slope y · x**(y - 1), until the exponent is below 1/2; with a variable y, for ever. That of a polygamma
+# function is the next one.
+GROWING = {"pow", "gamma", "lgamma"}
 
 
-@pytest.mark.parametrize("name", [name for name in RULES if name not in GROWING])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in GROWING])
 def test_the_slopes_of_slopes_come_to_an_end(name, monkeypatch):
     made = []
     init = Series.__init__
@@ -148,7 +160,7 @@ def test_the_place_itself_may_be_a_value():
     assert x.grad == pytest.approx(math.exp(0.5), rel=1e-15)
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_coefficients_of_every_operation_have_a_gradient(name):
     f, point = along(name, FIRST[name], DIRECTIONS[len(FIRST[name])][-1]), Value(0.0)
     coefficients = derivatives(f, 4)(point)
@@ -157,7 +169,7 @@ def test_the_coefficients_of_every_operation_have_a_gradient(name):
     assert point.grad == near(derivatives(f, 4)(0.0)[4])
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_compiled_series_is_the_eager_one(name):
     f = along(name, FIRST[name], DIRECTIONS[len(FIRST[name])][-1])
     assert jit(derivatives(f, 4))(0.0) == [near(number) for number in derivatives(f, 4)(0.0)]

@@ -101,6 +101,8 @@ INTRINSICS = "declare <8 x double> @llvm.fma.v8f64(<8 x double>, <8 x double>, <
 for _name in ("fabs", "sqrt", "floor", "ceil"):
     INTRINSICS += f"declare double @llvm.{_name}.f64(double)\ndeclare <8 x double> @llvm.{_name}.v8f64(<8 x double>)\n"
 
+OTHERS = ("gamma", "lgamma")  # in C, gamma is the logarithm of what it is here, and ours of that is nearer
+
 _raised = local()  # what Python raised while it was called from machine code, in this thread
 
 
@@ -306,9 +308,9 @@ class _Code:
 
     def _call(self, operation: str, arity: int) -> str:
         """The text of an operation that is not in the table: a call of the C library's function, or of Python's."""
-        known = llvm.address_of_symbol(operation) if hasattr(math, operation) and operation not in OWN else None
-        # By its address: calls by name would take three times as long to compile.
-        name = f"inttoptr (i64 {known or self._callback(operation, arity)} to ptr)"
+        theirs = hasattr(math, operation) and operation not in (*OWN, *OTHERS)
+        address = (theirs and llvm.address_of_symbol(operation)) or self._callback(operation, arity)
+        name = f"inttoptr (i64 {address} to ptr)"  # a call by name would take three times as long to compile
         if self.lanes > 1:
             self.functions |= VECTORS.get(operation) or {operation: _lane_by_lane(operation, arity, name)}
             name = f"@v.{operation}"

@@ -87,8 +87,16 @@ def _log_softmax(*x: Any) -> Any:
     return share + where(top == -inf, nan, 0.0)
 
 
+def _norm(x: Any, *more: Any) -> Any:
+    length = FUNCTIONS["abs"](x)
+    for y in more:
+        length = FUNCTIONS["hypot"](length, y)
+    return length
+
+
 OF_OTHERS: dict[str, Function] = {"sum": _sum, "dot": _dot, "logsumexp": _logsumexp, "softmax": _softmax}
 OF_OTHERS["log_softmax"] = _log_softmax
+OF_OTHERS["norm"] = _norm
 OF_OTHERS["gaussian"] = lambda x, y: FUNCTIONS["exp"](y * x * x)
 OF_OTHERS["ndtr"] = lambda x: FUNCTIONS["erfc"](x * -(0.5**0.5)) * 0.5
 

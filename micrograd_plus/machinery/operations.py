@@ -79,6 +79,7 @@ def _fill(template: str, operands: list[str]) -> str:
 
 RULES: dict[str, Rule] = {}
 FUNCTIONS: dict[str, Function] = {"where": where, "mean": digits.mean}  # what `import micrograd_plus as mg` offers
+MORE: dict[str, Function] = {}  # and what it offers besides: functions made of these, in more.py
 OWN: dict[str, tuple[Function, Function | None]] = {}  # of rules that are not the library's: over floats, over complex
 RESERVED = {"array", "float", "inf", "item", "list", "map", "nan", "program"}  # they mean something in programs
 
@@ -120,7 +121,7 @@ def rule(
     def register(partials: Function) -> Function:
         name, code = partials.__name__, partials.__code__
         is_own = partials.__module__ != "micrograd_plus.rules"
-        if is_own and (not name.isidentifier() or name in RESERVED or (name in {*FUNCTIONS, *KERNELS} - {*OWN})):
+        if is_own and (not name.isidentifier() or name in RESERVED or (name in {*FUNCTIONS, *KERNELS, *MORE} - {*OWN})):
             raise ValueError(f"rule: {name} is a name of the library: give your operation another one")
         parameters = [*code.co_varnames[: code.co_argcount]] or ["*x"]
         text = template or f"{name}({', '.join(_places(parameters))})"

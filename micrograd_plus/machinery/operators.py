@@ -9,6 +9,7 @@ from math import copysign
 from ..functions import deepest, is_real
 from ..rules import FUNCTIONS, NOTHING, RULES
 from .digits import bottom
+from .more import MORE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ class Number(Operators):
     def __pos__(self) -> Self:
         return self
 
+    def conjugate(self) -> Self:
+        """Itself, as it is real: NumPy's var, std and vdot ask for it."""
+        return self
+
     def __float__(self) -> None:  # not NoReturn, with which type checkers would let math.sin(v) pass
         name = getattr(self, "label", "") or "v"
         raise TypeError(
@@ -70,8 +75,8 @@ class Number(Operators):
         """The number inside, where `data` may hold another number of this kind; itself, if it has none."""
         return bottom(self.data) if self.transient else self
 
-    __round__ = _refused("round(v)", "mg.floor(v + 0.5)")
-    __trunc__ = _refused("math.trunc(v)", "mg.floor(v) where v > 0")
+    __round__ = _refused("round(v)", "mg.rint(v)")
+    __trunc__ = _refused("math.trunc(v)", "mg.trunc(v)")
     __floordiv__ = __rfloordiv__ = _refused("//", "mg.floor(v / w)")
     __divmod__ = __rdivmod__ = _refused("divmod", "mg.floor(v / w) and v % w")
 
@@ -137,6 +142,10 @@ for _rule in RULES.values():
     setattr(Number, _rule.name, _operation)
     if _rule.numpy:
         setattr(Number, _rule.numpy, _operation)
+NUMPY = {name: name for name in ("exp2", "fabs", "fmod", "rint")} | {"deg2rad": "radians", "rad2deg": "degrees"}
+NUMPY |= {"degrees": "degrees", "radians": "radians"}
+for _name, _of in NUMPY.items():
+    setattr(Number, _name, MORE[_of])
 for _holds in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne):
     setattr(Number, f"__{_holds.__name__}__", _comparison(_holds))
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ..machinery.signatures import Forward, Outputs, P, R, T
 
 __all__ = ["MLP", "GradientReport", "Layer", "LayerGradients", "Module", "Neuron", "glorot", "gradient_report", "he"]
+__all__ += ["uniform"]
 
 Initialiser = Callable[[Any, int, int], float]
 Self = TypeVar("Self", bound="Module")
@@ -296,10 +297,10 @@ class Neuron(Module):
 
     It takes a list of `inputs` numbers, and returns a number. `activation` is the name of a function of one number, as
     "tanh", or "linear" for none, or such a function. `init` makes a weight from a random generator, the number of
-    inputs and the number of neurons side by side, `width`; it is such a function, or "he" or "glorot", of which the
-    activation chooses one if you do not. `seed` is a number, a `random.Random`, or None for that of the module
-    `random`. ValueError if a number is out of range, an activation unknown, or the inputs too few or too many;
-    TypeError if an input is no number.
+    inputs and the number of neurons side by side, `width`; it is such a function, or "uniform" as in micrograd, or "he"
+    or "glorot", of which the activation chooses one if you do not. `seed` is a number, a `random.Random`, or None for
+    that of the module `random`. ValueError if a number is out of range, an activation unknown, or the inputs too few or
+    too many; TypeError if an input is no number.
 
     >>> neuron = Neuron(2, activation="tanh", seed=1)
     >>> neuron.load_state_dict({"weights.0": 1.0, "weights.1": -1.0, "bias": 0.5})
@@ -436,6 +437,15 @@ def glorot(generator: Any, inputs: int, outputs: int) -> float:
     return float(generator.uniform(-bound, bound))
 
 
+def uniform(generator: Any, inputs: int, outputs: int) -> float:
+    """A uniform number from -1 to 1, whatever the size of the layer: micrograd's weights, in micrograd's order.
+
+    >>> uniform(random.Random(1), 2, 16) == random.Random(1).uniform(-1, 1)
+    True
+    """
+    return float(generator.uniform(-1.0, 1.0))
+
+
 def linear(x: Any) -> Any:
     """No activation: `x` itself.
 
@@ -451,7 +461,7 @@ ACTIVATIONS |= {  # all functions of one number, and those of two, like leaky_re
     for name, rule in RULES.items()
     if not rule.sequences and ("{y}" not in rule.template or rule.partials.__defaults__)
 }
-INITIALISERS = {"he": he, "glorot": glorot}
+INITIALISERS = {"he": he, "glorot": glorot, "uniform": uniform}
 RECTIFIERS = {"relu", "leaky_relu", "elu", "gelu", "silu", "softplus"}  # for these, the weights of He
 
 

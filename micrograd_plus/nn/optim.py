@@ -87,6 +87,53 @@ class Optimizer:
             parameter.data = update[0]
         self.steps += 1
 
+    def state_dict(self) -> dict[str, Any]:
+        """What it has counted and kept so far, as numbers that JSON can hold: with that a training goes on.
+
+        Parameters, `lr` and the other options are not in it: the former are the model's, the latter are said again.
+
+        >>> import json
+        >>> from micrograd_plus.optim import Adam
+        >>> w, loss = Value(3.0), lambda w: w * w
+        >>> optimizer = Adam([w])
+        >>> loss(w).backward()
+        >>> optimizer.step()
+        >>> kept = json.dumps([w.data, optimizer.state_dict()])
+        >>> number, state = json.loads(kept)
+        >>> again = Adam([Value(number)])
+        >>> again.load_state_dict(state)
+        >>> again.steps, again.state_dict() == optimizer.state_dict()
+        (1, True)
+        """
+        memories = [list(memory) for memory in self._memories]
+        return {"optimizer": type(self).__name__, "steps": self.steps, "memories": memories}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where the optimizer was whose `state_dict` this is.
+
+        ValueError, and nothing is changed, if that was another kind of optimizer, or had not as many parameters;
+        TypeError if it is no such state.
+        """
+        if not isinstance(state, dict) or state.keys() != {"optimizer", "steps", "memories"}:
+            raise TypeError(f"load_state_dict: expected what state_dict() gave, got {state!r}")
+        if state["optimizer"] != type(self).__name__:
+            raise ValueError(f"load_state_dict: the state is of {state['optimizer']}, this is {type(self).__name__}")
+        steps, memories = state["steps"], state["memories"]
+        if type(steps) is not int or steps < 0:
+            raise ValueError(f"load_state_dict: steps: expected a whole number from 0 up, got {steps!r}")
+        if not isinstance(memories, list) or len(memories) != len(self.parameters):
+            found = len(memories) if isinstance(memories, list) else repr(memories)
+            raise ValueError(
+                f"load_state_dict: memories: expected {len(self.parameters)}, one a parameter, got {found}"
+            )
+        kept = []
+        for i, memory in enumerate(memories):
+            if not isinstance(memory, list | tuple) or len(memory) != self.memory:
+                expected = f"{self.memory} number{'s' * (self.memory != 1)}"
+                raise ValueError(f"load_state_dict: memories[{i}]: expected a list of {expected}, got {memory!r}")
+            kept.append(tuple([_number(x, f"load_state_dict: memories[{i}]", FINITE) for x in memory]))
+        self.steps, self._memories = steps, kept
+
     def zero_grad(self) -> None:
         """Set all gradients to zero, as is due before each backward pass: gradients add up."""
         for parameter in self.parameters:
@@ -231,6 +278,7 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
 
 NOT_NEGATIVE = "from 0 up", lambda x: 0.0 <= x < inf
 BELOW_1 = "from 0 up, and below 1", lambda x: 0.0 <= x < 1.0
+FINITE = "that is finite", isfinite
 POSITIVE = "above 0", lambda x: x > 0.0
 
 

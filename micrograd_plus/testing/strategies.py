@@ -140,8 +140,11 @@ def _numbers_of(operands: Iterable[int | float], nodes: Sequence[Any]) -> list[A
 
 
 def _written(rule: Rule, operands: list[str]) -> str:
-    """The operation as a program writes it; one of somebody's own goes by its name alone."""
-    return rule.text(operands) if "(" not in rule.notation or rule.name in OWN else f"mg.{rule.text(operands)}"
+    """The operation as a program writes it; one of somebody's own is a call, whatever its template."""
+    if rule.name in OWN:
+        given = ", ".join(operands)
+        return f"{rule.name}([{given}])" if rule.sequences else f"{rule.name}({given})"
+    return rule.text(operands) if "(" not in rule.notation else f"mg.{rule.text(operands)}"
 
 
 # Over every kind of number --------------------------------------------------------------------------------------------
@@ -194,6 +197,13 @@ def _mathematics(m: Any) -> dict[str, Any]:
         "gaussian": lambda x, y: m.exp(y * x * x),
         "ndtr": lambda x: m.erfc(-x / m.sqrt(2)) / 2,
         "sigmoid": lambda x: 1 / (1 + m.exp(-x)),
+        "gamma": m.gamma,
+        "lgamma": lambda x: m.log(abs(m.gamma(x))),
+        "log_ndtr": lambda x: m.log(m.erfc(-x / m.sqrt(2)) / 2),
+        "sinc": lambda x: m.sinc(m.pi * x),
+        "xlogy": lambda x, y: x * m.log(y),
+        "logit": lambda x: m.log(x / (1 - x)),
+        "norm": lambda xs: m.sqrt(sum(x * x for x in xs)),
         "sum": sum,
         "dot": lambda xs, ys: sum(x * y for x, y in zip(xs, ys, strict=True)),
         "logsumexp": lambda xs: m.log(sum(map(m.exp, xs))),
@@ -202,6 +212,7 @@ def _mathematics(m: Any) -> dict[str, Any]:
     }
     if hasattr(m, "Heaviside"):
         return table | {
+            "polygamma": lambda n, x: m.polygamma(int(n), x),
             "ceil": m.ceiling,
             "step": lambda x: m.Heaviside(x, 0),
             "maximum": m.Max,
@@ -210,6 +221,7 @@ def _mathematics(m: Any) -> dict[str, Any]:
             "log1p": lambda x: m.log(1 + x),
             "softplus": lambda x: m.log(1 + m.exp(x)),
         }
+    table["polygamma"] = lambda n, x: m.psi(int(n), x)
     own = {"ceil": m.ceil, "maximum": max, "minimum": min, "expm1": m.expm1, "log1p": m.log1p, "ndtr": m.ncdf}
     return table | own | {"step": lambda x: m.mpf(x > 0), "cbrt": lambda x: m.sign(x) * m.cbrt(abs(x))}
 
@@ -230,8 +242,14 @@ def _is_clear(name: str, operands: list[float]) -> bool:
         return abs(x - y) > MARGIN
     if name == "pow":
         return x > MARGIN
-    if name == "hypot":
-        return math.hypot(x, y) > MARGIN
+    if name in ("hypot", "norm"):
+        return math.hypot(*operands) > MARGIN
+    if name in ("gamma", "lgamma"):
+        return x > MARGIN or abs(x - round(x)) > MARGIN
+    if name == "polygamma":
+        return y > MARGIN or abs(y - round(y)) > MARGIN
+    if name == "xlogy":
+        return y > MARGIN
     if name == "atan2":
         return abs(x) > MARGIN or y > MARGIN
     return True
@@ -241,6 +259,8 @@ def _result(name: str, operands: list[float], smooth: bool) -> float | None:
     """What the operation gives; None where it has no value, or a large one, or a large slope, or is not as smooth."""
     try:
         value, slopes = _operation(RULES[name], len(operands), None)(*operands), RULES[name].partials(*operands)[1:]
+        if name == "polygamma":
+            slopes = slopes[1:]  # it has none with respect to its order
     except (ValueError, ArithmeticError):
         return None
     if isinstance(value, complex) or (smooth and not _is_clear(name, operands)):
@@ -310,7 +330,9 @@ def _expressions(
             continue
         for shift, spare in product((0, 1, 9), (None, 1.5, -1.5, 0.5)):  # if it has no value there, it may elsewhere
             operands = _operands([(choice + shift) % 16 for choice in choices], len(nodes), waiting)
-            here, first = list(nodes), operands[0]
+            if name == "polygamma":  # its order is a whole number
+                operands[0] = float(choices[0] % 4)
+            here, first = list(nodes), operands[-1 if name == "polygamma" else 0]
             if spare is not None:
                 if not isinstance(first, int) or first >= len(inputs) or first not in waiting:
                     continue  # only a variable on which nothing depends yet can still have another number

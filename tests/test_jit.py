@@ -350,6 +350,7 @@ def test_what_is_undefined_on_the_side_that_is_taken_is_never_hidden():
             program(3.0, -4.0)
 
 
+@pytest.mark.filterwarnings("ignore:0 · ∞")
 @given(st.data())
 def test_a_choice_between_random_expressions_says_what_the_chosen_one_says(data):
     """Whatever the other one does at that point: raise, overflow, or be nan."""

@@ -72,8 +72,7 @@ def formulas(rule: Rule, operands: list[float | None]) -> list[str]:
     inputs, results = record(rule, [f"_{i}_" if x is None else x for i, x in enumerate(operands)])
     if not results:
         return [""] * len(operands)
-    everything = {*FORMULAS, *RULES}
-    texts = [Text(inputs, [x], FORMULAS, in_place=everything, number=_number).results[0] for x in results[1:]]
+    texts = [Text(inputs, [x], FORMULAS, number=_number, inline=True).results[0] for x in results[1:]]
     return ["" if len(text) > 60 or "?" in text else re.sub(r"_(\d+)_", r"{\1}", text) for text in texts]
 
 

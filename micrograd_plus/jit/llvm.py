@@ -36,22 +36,23 @@ FAST = 8_000  # operations: up to so many, the compiler takes its time
 LANES = 8  # doubles in a vector
 CHUNK = 4096  # samples of a batch that one thread works on at a time
 
-# T is the type of a number, B that of a condition, r the result, and a, b, c are names for parts of it.
+# T is the type of a number, B that of a condition, I that of a whole number, K the name of T; C(x) and J(n) are numbers
+# x and n of these types; r is the result, and a, b, c are names for parts of it.
 TEXTS = {
     "add": "{r} = fadd T {0}, {1}",
     "sub": "{r} = fsub T {0}, {1}",
     "mul": "{r} = fmul T {0}, {1}",
     "truediv": "{r} = fdiv T {0}, {1}",
     "neg": "{r} = fneg T {0}",
-    "reciprocal": "{r} = fdiv T ONE, {0}",
-    "times": "{r}a = fcmp une T {0}, ZERO\n{r}b = fcmp une T {1}, ZERO\n{r}c = and B {r}a, {r}b\n"
-    "{r}p = fmul T {0}, {1}\n{r} = select B {r}c, T {r}p, T ZERO",
-    "mod": "{r}a = frem T {0}, {1}\n{r}b = fmul T {r}a, {1}\n{r}c = fcmp olt T {r}b, ZERO\n"
+    "reciprocal": "{r} = fdiv T C(1.0), {0}",
+    "times": "{r}a = fcmp une T {0}, C(0.0)\n{r}b = fcmp une T {1}, C(0.0)\n{r}c = and B {r}a, {r}b\n"
+    "{r}p = fmul T {0}, {1}\n{r} = select B {r}c, T {r}p, T C(0.0)",
+    "mod": "{r}a = frem T {0}, {1}\n{r}b = fmul T {r}a, {1}\n{r}c = fcmp olt T {r}b, C(0.0)\n"
     "{r}d = fadd T {r}a, {1}\n{r} = select B {r}c, T {r}d, T {r}a",
-    "step": "{r}a = fcmp ogt T {0}, ZERO\n{r}b = select B {r}a, T ONE, T ZERO\n{r}c = fcmp uno T {0}, {0}\n"
+    "step": "{r}a = fcmp ogt T {0}, C(0.0)\n{r}b = select B {r}a, T C(1.0), T C(0.0)\n{r}c = fcmp uno T {0}, {0}\n"
     "{r} = select B {r}c, T {0}, T {r}b",
-    "sign": "{r}a = fcmp ogt T {0}, ZERO\n{r}b = select B {r}a, T ONE, T {0}\n{r}c = fcmp olt T {0}, ZERO\n"
-    "{r} = select B {r}c, T MINUS, T {r}b",
+    "sign": "{r}a = fcmp ogt T {0}, C(0.0)\n{r}b = select B {r}a, T C(1.0), T {0}\n{r}c = fcmp olt T {0}, C(0.0)\n"
+    "{r} = select B {r}c, T C(-1.0), T {r}b",
     "maximum": "{r}a = fcmp olt T {0}, {1}\n{r}b = select B {r}a, T {1}, T {0}\n{r}c = fcmp uno T {1}, {1}\n"
     "{r} = select B {r}c, T {1}, T {r}b",
     "minimum": "{r}a = fcmp ogt T {0}, {1}\n{r}b = select B {r}a, T {1}, T {0}\n{r}c = fcmp uno T {1}, {1}\n"
@@ -66,7 +67,7 @@ TEXTS = {
     "ceil": "{r} = call T @llvm.ceil.K(T {0})",
     "load": "{r}p = getelementptr T, ptr %m, i64 {0}\n{r} = load T, ptr {r}p, align 8",
     "load condition": "{r}p = getelementptr T, ptr %m, i64 {0}\n{r}n = load T, ptr {r}p, align 8\n"
-    "{r} = fcmp one T {r}n, ZERO",
+    "{r} = fcmp one T {r}n, C(0.0)",
     "store": "%q{0} = getelementptr T, ptr %m, i64 {0}\nstore T {1}, ptr %q{0}, align 8",
     "store condition": "%q{0} = getelementptr T, ptr %m, i64 {0}\n%u{0} = uitofp B {1} to T\n"
     "store T %u{0}, ptr %q{0}, align 8",
@@ -97,10 +98,8 @@ done:
 ret void
 }}
 """
-INTRINSICS = "declare <8 x double> @llvm.fma.v8f64(<8 x double>, <8 x double>, <8 x double>)\n"
-for _name in ("fabs", "sqrt", "floor", "ceil"):
-    INTRINSICS += f"declare double @llvm.{_name}.f64(double)\ndeclare <8 x double> @llvm.{_name}.v8f64(<8 x double>)\n"
-
+INTRINSICS = "declare T @llvm.fma.K(T, T, T)\n"
+INTRINSICS += "\n".join([f"declare T @llvm.{name}.K(T)" for name in ("fabs", "sqrt", "floor", "ceil")])
 OTHERS = ("gamma", "lgamma")  # in C, gamma is the logarithm of what it is here, and ours of that is nearer
 
 _raised = local()  # what Python raised while it was called from machine code, in this thread
@@ -237,9 +236,8 @@ class _Code:
         self.constants = [y if type(y) is float else 0.0 for y in outputs]
         one = lanes == 1
         self.number, self.bit = ("double", "i1") if one else (f"<{lanes} x double>", f"<{lanes} x i1>")
-        self.words = {"T": self.number, "B": self.bit, "K": "f64" if one else f"v{lanes}f64"}
-        self.words |= {"ZERO": self.constant(0.0), "ONE": self.constant(1.0), "MINUS": self.constant(-1.0)}
-        self.words["TRUE"] = "true" if one else f"<{', '.join(['i1 true'] * lanes)}>"
+        self.words = {"T": self.number, "B": self.bit, "I": self.number.replace("double", "i64")}
+        self.words |= {"K": "f64" if one else f"v{lanes}f64", "TRUE": self.constant("i1 true")}
         self.texts = {name: self.filled(text) for name, text in TEXTS.items()}
         self.place = {x.index: i for i, x in enumerate(inputs)}  # where it is in the array
         self.stores: dict[int, list[int]] = {}
@@ -256,7 +254,7 @@ class _Code:
             group = [at for at in parts if first <= at < first + MODULE]
             text = "".join([self._part(at, symbols[at : at + PART]) for at in reversed(group)])
             text += _function("some", [f"call void @part{at}(ptr %m)" for at in group])
-            sources.append(f"{INTRINSICS}{''.join(self.functions.values())}{text}")
+            sources.append("\n".join([self.filled(INTRINSICS), *self.functions.values(), text]))
             calls.append(f"call void inttoptr (i64 {self._compiled(sources[-1], 'some')} to ptr)(ptr %m)")
         text = _function("program", calls[::-1])
         if batch:
@@ -266,13 +264,18 @@ class _Code:
         self.address = self._compiled(text, "program")
         self.source = "\n".join([*sources[::-1], text])
 
-    def constant(self, x: float) -> str:
-        text = f"0x{struct.unpack('Q', struct.pack('d', x))[0]:016X}"
-        return text if self.lanes == 1 else f"<{', '.join([f'double {text}'] * self.lanes)}>"
+    def constant(self, text: str) -> str:
+        """A constant of a type, as "double 0x...": for vectors, the same in each lane."""
+        return text.partition(" ")[2] if self.lanes == 1 else f"<{', '.join([text] * self.lanes)}>"
+
+    def literal(self, x: float) -> str:
+        return self.constant(f"double 0x{struct.unpack('Q', struct.pack('d', x))[0]:016X}")
 
     def filled(self, text: str) -> str:
         """A text of the table, for numbers of this type."""
-        return re.sub(r"\b(T|B|K|ZERO|ONE|MINUS|TRUE)\b", lambda word: self.words[word[1]], text)
+        text = re.sub(r"\bC\(([^)]*)\)", lambda found: self.literal(float(found[1])), text)
+        text = re.sub(r"\bJ\(([^)]*)\)", lambda found: self.constant(f"i64 {found[1]}"), text)
+        return re.sub(r"\b(T|B|I|K|TRUE)\b", lambda word: self.words[word[1]], text)
 
     def _part(self, at: int, symbols: list[Symbol]) -> str:
         """The function of some operations."""
@@ -281,7 +284,7 @@ class _Code:
 
         def operand(x: Any) -> str:
             if type(x) is float:
-                return self.constant(x)
+                return self.literal(x)
             if x.index not in here:
                 here[x.index] = f"%v{x.index}"
                 if x.index not in self.place:  # an earlier function makes it
@@ -312,7 +315,8 @@ class _Code:
         address = (theirs and llvm.address_of_symbol(operation)) or self._callback(operation, arity)
         name = f"inttoptr (i64 {address} to ptr)"  # a call by name would take three times as long to compile
         if self.lanes > 1:
-            self.functions |= VECTORS.get(operation) or {operation: _lane_by_lane(operation, arity, name)}
+            texts = VECTORS.get(operation) or {operation: _lane_by_lane(operation, arity, name)}
+            self.functions |= {name: self.filled(text) for name, text in texts.items()}
             name = f"@v.{operation}"
         operands = ", ".join([f"{self.number} {{{i}}}" for i in range(arity)])
         self.texts[operation] = f"{{r}} = call {self.number} {name}({operands})"
@@ -369,60 +373,47 @@ _engine("")  # from then on LLVM knows the functions of the C library
 
 
 def _lane_by_lane(operation: str, arity: int, one: str) -> str:
-    given, lines = ", ".join([f"V %x{i}" for i in range(arity)]), ["%y0 = fadd V zeroinitializer, zeroinitializer"]
+    given, lines = ", ".join([f"T %x{i}" for i in range(arity)]), ["%y0 = fadd T zeroinitializer, zeroinitializer"]
     for lane in range(LANES):
-        lines += [f"%a{lane}{i} = extractelement V %x{i}, i64 {lane}" for i in range(arity)]
+        lines += [f"%a{lane}{i} = extractelement T %x{i}, i64 {lane}" for i in range(arity)]
         numbers = ", ".join([f"double %a{lane}{i}" for i in range(arity)])
         lines.append(f"%b{lane} = call double {one}({numbers})")
-        lines.append(f"%y{lane + 1} = insertelement V %y{lane}, double %b{lane}, i64 {lane}")
-    text = f"define internal V @v.{operation}({given}) {{\n" + "\n".join(lines) + f"\nret V %y{LANES}\n}}\n"
-    return text.replace("V", f"<{LANES} x double>")
+        lines.append(f"%y{lane + 1} = insertelement T %y{lane}, double %b{lane}, i64 {lane}")
+    return f"define internal T @v.{operation}({given}) {{\n" + "\n".join(lines) + f"\nret T %y{LANES}\n}}\n"
 
 
 def _exponential(name: str, result: str) -> str:
     """exp(x) and expm1(x): with x = n · log 2 + r, a polynomial of r gives q = expm1(r), and then 2ⁿ(1 + q)."""
     lines = [
-        "%low = fcmp olt V %x, C(-746.0)\n%x1 = select B %low, V C(-746.0), V %x",
-        "%high = fcmp ogt V %x1, C(710.0)\n%x2 = select B %high, V C(710.0), V %x1",
-        f"%n0 = call V @llvm.fma.v8f64(V %x2, V C({1 / log(2)!r}), V C(6755399441055744.0))",  # a whole number
-        "%n = fsub V %n0, C(6755399441055744.0)",
-        "%r0 = call V @llvm.fma.v8f64(V %n, V C(-0.6931471803691238), V %x2)",
-        "%r = call V @llvm.fma.v8f64(V %n, V C(-1.9082149292705877e-10), V %r0)",
-        f"%h13 = fadd V zeroinitializer, C({1 / factorial(13)!r})",
-        *[f"%h{i} = call V @llvm.fma.v8f64(V %h{i + 1}, V %r, V C({1 / factorial(i)!r}))" for i in range(12, 0, -1)],
-        "%q = fmul V %h1, %r\n%one = fadd V %q, C(1.0)",
-        "%bits = bitcast V %n0 to I\n%k = sub I %bits, J(4843621399236968448)",
+        "%low = fcmp olt T %x, C(-746.0)\n%x1 = select B %low, T C(-746.0), T %x",
+        "%high = fcmp ogt T %x1, C(710.0)\n%x2 = select B %high, T C(710.0), T %x1",
+        f"%n0 = call T @llvm.fma.K(T %x2, T C({1 / log(2)!r}), T C(6755399441055744.0))",  # a whole number
+        "%n = fsub T %n0, C(6755399441055744.0)",
+        "%r0 = call T @llvm.fma.K(T %n, T C(-0.6931471803691238), T %x2)",
+        "%r = call T @llvm.fma.K(T %n, T C(-1.9082149292705877e-10), T %r0)",
+        f"%h13 = fadd T zeroinitializer, C({1 / factorial(13)!r})",
+        *[f"%h{i} = call T @llvm.fma.K(T %h{i + 1}, T %r, T C({1 / factorial(i)!r}))" for i in range(12, 0, -1)],
+        "%q = fmul T %h1, %r\n%one = fadd T %q, C(1.0)",
+        "%bits = bitcast T %n0 to I\n%k = sub I %bits, J(4843621399236968448)",
         "%k1 = ashr I %k, J(1)\n%k2 = sub I %k, %k1",
-        *[f"%e{i} = add I %k{i}, J(1023)\n%f{i} = shl I %e{i}, J(52)\n%s{i} = bitcast I %f{i} to V" for i in (1, 2)],
-        "%half = fmul V %one, %s1\n%power = fmul V %half, %s2",
-        "%scale = fmul V %s1, %s2\n%scale1 = fsub V %scale, C(1.0)",
-        "%less = call V @llvm.fma.v8f64(V %scale, V %q, V %scale1)",
-        "%large = fcmp ogt V %x, C(50.0)\n%small = select B %large, V %power, V %less",
+        *[f"%e{i} = add I %k{i}, J(1023)\n%f{i} = shl I %e{i}, J(52)\n%s{i} = bitcast I %f{i} to T" for i in (1, 2)],
+        "%half = fmul T %one, %s1\n%power = fmul T %half, %s2",
+        "%scale = fmul T %s1, %s2\n%scale1 = fsub T %scale, C(1.0)",
+        "%less = call T @llvm.fma.K(T %scale, T %q, T %scale1)",
+        "%large = fcmp ogt T %x, C(50.0)\n%small = select B %large, T %power, T %less",
     ]
-    return _vector(f"define internal V @v.{name}(V %x) {{\n" + "\n".join(lines) + f"\nret V %{result}\n}}\n")
-
-
-def _vector(text: str) -> str:
-    """A text in which V, B and I are vectors, and C(x) and J(n) constant ones."""
-
-    def constant(found: re.Match[str]) -> str:
-        number = found[2] if found[1] == "J" else f"0x{struct.unpack('Q', struct.pack('d', float(found[2])))[0]:016X}"
-        return f"<{', '.join([('i64 ' if found[1] == 'J' else 'double ') + number] * LANES)}>"
-
-    text = re.sub(r"\b([CJ])\(([^)]*)\)", constant, text)
-    kinds = {"V": "double", "B": "i1", "I": "i64"}
-    return re.sub(r"\b[VBI]\b", lambda kind: f"<{LANES} x {kinds[kind[0]]}>", text)
+    return f"define internal T @v.{name}(T %x) {{\n" + "\n".join(lines) + f"\nret T %{result}\n}}\n"
 
 
 _EXPM1 = {"expm1": _exponential("expm1", "small")}
-_TANH = """define internal V @v.tanh(V %x) {
-%a = call V @llvm.fabs.v8f64(V %x)\n%b = fmul V %a, C(-2.0)\n%e = call V @v.expm1(V %b)\n%m = fneg V %e
-%d = fadd V %e, C(2.0)\n%t = fdiv V %m, %d\n%n = fcmp olt V %x, zeroinitializer\n%u = fneg V %t
-%y = select B %n, V %u, V %t\nret V %y
+_TANH = """define internal T @v.tanh(T %x) {
+%a = call T @llvm.fabs.K(T %x)\n%b = fmul T %a, C(-2.0)\n%e = call T @v.expm1(T %b)\n%m = fneg T %e
+%d = fadd T %e, C(2.0)\n%t = fdiv T %m, %d\n%n = fcmp olt T %x, zeroinitializer\n%u = fneg T %t
+%y = select B %n, T %u, T %t\nret T %y
 }
 """
 VECTORS = {
     "exp": {"exp": _exponential("exp", "power")},
     "expm1": _EXPM1,
-    "tanh": {**_EXPM1, "tanh": _vector(_TANH)},
+    "tanh": {**_EXPM1, "tanh": _TANH},
 }

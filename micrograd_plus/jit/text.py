@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     Table = dict[str, tuple[str, int, tuple[int, ...]]]
 
 
+WIDTH = 70  # an expression that is longer has a name
+
+
 class Text:
     """What the outputs need as `lines`, each a name, an expression, and whether the chain rule made it; and `results`.
 
     The `table` says how an operation is written, how strongly that binds, and how strongly its operands have to, as
     the second of a - (b - c). What is not in it is the call of a function; a name or a call binds by 9. What is used
-    once stands where it is used, if it is not longer than `width`; the operations `in_place` always do. A name is a
-    label or, for want of one, t1, t2, ..., and d1, d2, ... for what the chain rule made; none is one of `taken`.
+    once, and is not long, stands where it is used; if `inline`, everything does. A name is a label or, for want of one,
+    t1, t2, ..., and d1, d2, ... for what the chain rule made; none is one of those `taken`.
 
     >>> from .trace import Trace
     >>> trace = Trace()
@@ -37,16 +40,9 @@ class Text:
     """
 
     def __init__(
-        self,
-        inputs: Sequence[Symbol],
-        outputs: Sequence[Any],
-        table: Table,
-        *,
-        taken: Collection[str] = (),
-        width: int = 70,
-        in_place: Collection[str] = (),
-        number: Function = repr,
-    ) -> None:
+        self, inputs: Sequence[Symbol], outputs: Sequence[Any], table: Table, *, taken: Collection[str] = (),
+        number: Function = repr, inline: bool = False,
+    ) -> None:  # fmt: skip
         self.table, self.number = table, number
         self.taken = dict.fromkeys(taken, 1)  # how often a name was wished
         self.arguments = [self.name(x.label) for x in inputs]
@@ -59,7 +55,7 @@ class Text:
         for symbol in symbols:
             if symbol.operation:
                 text, binds = self.text(symbol)
-                if (uses[symbol.index] > 1 or len(text) > width) and symbol.operation not in in_place:
+                if (uses[symbol.index] > 1 or len(text) > WIDTH) and not inline:
                     kind = "d" if symbol.by_chain else "t"
                     counts[kind] += not symbol.label
                     self.lines.append((self.name(symbol.label or f"{kind}{counts[kind]}"), text, symbol.by_chain))

@@ -77,7 +77,7 @@ def taken(trees: Sequence[Any], shapes: list[tuple[type, int]]) -> list[Any] | N
     if len(trees) == len(shapes):
         for i, (kind, n) in enumerate(shapes):
             tree: Any = trees[i]
-            if type(tree) is not kind or (n and len(tree) != n):
+            if tree.__class__ is not kind or (n and len(tree) != n):
                 return None
             leaves += tree if n else (tree,)
         return leaves

@@ -8,7 +8,7 @@ comes out is written by one table of texts. The functions that Math lacks stand 
 
 from __future__ import annotations
 
-from ..rules import RULES, Rule
+from ..rules import Rule
 from .text import Text
 from .trace import Symbol, Trace, needed
 

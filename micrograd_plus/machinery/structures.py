@@ -66,7 +66,7 @@ def flat(structure: Any) -> list[tuple[type, int]] | None:
     return found
 
 
-def taken(trees: Sequence[Any], shapes: list[tuple[type, int]]) -> list[Any] | None:
+def taken(trees: Sequence[Any], shapes: list[tuple[Any, int]]) -> list[Any] | None:
     """As `tree_flatten`, but fast, if the trees are of these types and lengths, else None; that all are floats, is not
     looked at.
 
@@ -76,8 +76,8 @@ def taken(trees: Sequence[Any], shapes: list[tuple[type, int]]) -> list[Any] | N
     leaves: list[Any] = []
     if len(trees) == len(shapes):
         for i, (kind, n) in enumerate(shapes):
-            tree: Any = trees[i]
-            if tree.__class__ is not kind or (n and len(tree) != n):
+            tree = trees[i]
+            if type(tree) is not kind or (n and len(tree) != n):
                 return None
             leaves += tree if n else (tree,)
         return leaves

@@ -243,7 +243,7 @@ def logaddexp(x: Any, y: Any) -> Any:
 
 @_offered
 def digamma(x: Any) -> Any:
-    """The derivative of lgamma (DLMF 5.2.2): accurate also near its zero at 1.46; ValueError at 0, -1, -2, ...
+    """The derivative of lgamma (DLMF 5.2.2): accurate also near its zero at 1.46; ValueError at 0, -1, -2 and so on.
 
     >>> digamma(1.0)
     -0.5772156649015329

@@ -1,11 +1,17 @@
 """Random programs by the million: forward mode against reverse mode, and against whatever else there is.
 
-    .venv/bin/python tests/fuzz.py --programs 1000000
-    .venv/bin/python tests/fuzz.py --programs 10000 --against python torch jax mpmath --order 2
+    .venv/bin/python tests/fuzz.py --programs 10000000
+    .venv/bin/python tests/fuzz.py --programs 10000 --against jvp jit-python mpmath series
 
-A program is a list of operations on its inputs and on earlier results, drawn by a plain generator, thousands a second.
-Hypothesis, which draws some eighty, comes in when one fails, to shrink it. `AGAINST` holds what programs are compared
-with; another backend is another function there. The same --seed draws the same programs.
+A program is a list of operations on its inputs and on earlier results, drawn by a plain generator, thousands a second,
+together with a point at which it has a value, away from kinks. All are run in both modes at once; `COLUMNS` says with
+what else they can be compared: a column is a function. Hypothesis, which draws some eighty programs a second, comes in
+when one fails, to shrink it. The same --seed draws the same programs. A warning of the library is a failure as well.
+
+What two ways give may differ by rounding. How much that is, is measured: the quantity is computed once more in numbers
+whose every operation is wrong by up to 2**-26 of its result, four times, and two ways may differ by 2**-20 of what that
+changes, which is a rounding of 2**-46 in each operation, those inside of the rules included. Where that is more than a
+millionth of the largest number, nothing can be said: such programs are counted as undecided. Below 1e-40, all is 0.
 """
 
 import argparse
@@ -14,43 +20,64 @@ import random
 import sys
 import time
 import traceback
+import warnings
+from collections import Counter
 
-from mpmath import mp
-from tqdm import tqdm
+from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis.errors import NoSuchExample
+from oracles import CONSTANTS, MOST, UNITS, by_javascript, by_jax, by_pytorch, counts, exactly, exactly_twice, knows
 
 import micrograd_plus as mg
+from micrograd_plus.machinery.operators import Number
 from micrograd_plus.rules import RULES
-from micrograd_plus.testing.strategies import Expression, _operation, _result
+from micrograd_plus.tape import operands as pairs
+from micrograd_plus.testing.strategies import NEAR, Expression, _is_clear, _operation, _pruned, expressions
 
-MOST = 12  # operations of a program
-OVER_TWO = [name for name, rule in RULES.items() if "{y}" in rule.template and not rule.sequences]
-OVER_ONE = [name for name, rule in RULES.items() if "{y}" not in rule.template and not rule.sequences]
-OVER_SEQUENCES = [name for name, rule in RULES.items() if rule.sequences]
-CHOICES = [*OVER_ONE, *2 * OVER_TWO, *OVER_SEQUENCES]
+BATCH = 50  # programs that are compiled as one
+DIRECTION = (1.0, -0.5, 0.25)  # of the tangents of the inputs
+UNDECIDED = "undecided"
+MOVED, ALLOWED, DECIDED, TINY = 2.0**-26, 2.0**-20, 1e-6, 1e-40
 
 
-def program(rng):
-    """A random program and a point at which it has a value, away from kinks."""
-    count = rng.randint(1, 3)
-    point = [rng.uniform(-3.0, 3.0) for _ in range(count)]
-    nodes, lines = list(point), []
+# Programs -------------------------------------------------------------------------------------------------------------
+
+
+def draw(rng, names):
+    """A random program of these operations: its point, its lines, and its nodes, run in both modes."""
+    point = [rng.uniform(-3.0, 3.0) for _ in range(rng.randint(1, 3))]
+    nodes, numbers, lines = [mg.Value(x, tangent=v) for x, v in zip(point, DIRECTION, strict=False)], [*point], []
     for _ in range(rng.randint(1, MOST)):
-        name = rng.choice(CHOICES)
-        n = 1 if name in OVER_ONE else 2 if name in OVER_TWO else 2 * rng.randint(1, 2)
+        name = rng.choice(names)
+        rule = RULES[name]
+        count = rng.choice(counts(rule))
         # Newer results more often than old ones, so that most of the program matters; a constant now and then.
-        places = [max(0, len(nodes) - 1 - int(rng.expovariate(0.5))) for _ in range(n)]
-        operands = [place if rng.random() < 0.9 else rng.choice((2.0, -1.0, 0.5, 3.0)) for place in places]
+        places = [max(0, len(nodes) - 1 - int(rng.expovariate(0.5))) for _ in range(count)]
+        operands = [place if rng.random() < 0.9 else rng.choice(CONSTANTS) for place in places]
+        if name == "polygamma":
+            operands[0] = rng.choice((0.0, 1.0, 2.0, 3.0))  # its order is a whole number
         if not any(type(x) is int for x in operands):
             continue
-        value = _result(name, [nodes[x] if type(x) is int else x for x in operands], True)
-        if value is not None:
-            nodes.append(value)
+        if not _is_clear(name, [numbers[x] if type(x) is int else x for x in operands]):
+            continue
+        try:
+            node = _operation(rule, count, None)(*[nodes[x] if type(x) is int else x for x in operands])
+        except (ValueError, ArithmeticError, RuntimeWarning):
+            continue  # it has no value or no slope there
+        if not isinstance(node, mg.Value):
+            continue  # times(x, 0.0) is 0.0
+        if abs(node.data) <= NEAR and all(abs(slope) <= NEAR for _, slope in pairs(node) if slope is not None):
+            nodes.append(node)
+            numbers.append(node.data)
             lines.append((name, tuple(operands)))
-    return Expression(tuple("xyz"[:count]), tuple(lines), tuple(point))
+    return point, lines, nodes
+
+
+def expression(point, lines):
+    return Expression(tuple("xyz"[: len(point)]), tuple(lines), tuple(point))
 
 
 def run(f, numbers):
-    """As f(*numbers) for floats and Values, without looking for their kind."""
+    """As f(*numbers) for floats, and for numbers of any kind with operators, without looking for their kind."""
     nodes = list(numbers)
     for name, operands in f.lines:
         operation = _operation(RULES[name], len(operands), None)
@@ -58,174 +85,197 @@ def run(f, numbers):
     return nodes[-1]
 
 
-class Differs(Exception):
-    pass
+def gradient(f, point):
+    """The value and the gradient, in reverse mode."""
+    value, slopes = mg.value_and_grad(lambda p: run(f, p))(point)
+    return [value, *slopes]
 
 
-def near(what, found, right, share, scale):
-    if not abs(found - right) <= share * (abs(right) + scale):
-        raise Differs(f"{what}: {found!r}, and not {right!r}")
+def jvps(f, point):
+    """The same in forward mode."""
+    results = [mg.jvp(lambda *p: run(f, p), point, unit[: len(point)]) for unit in UNITS[: len(point)]]
+    return [results[0][0], *[tangent for _, tangent in results]]
 
 
-def gradient(f):
-    """Value, gradient and tangent by one run, and the scale of the terms: what was added up, without signs."""
-    direction = (1.0, -0.5, 0.25)
-    inputs = [mg.Value(x, tangent=v) for x, v in zip(f.point, direction, strict=False)]
-    result = run(f, inputs)
-    if not isinstance(result, mg.Value):
-        return float(result), [0.0] * len(inputs), 0.0, 0.0
-    result.backward()
-    slopes = [x.grad for x in inputs]
-    return result.data, slopes, result.tangent, sum(abs(s * v) for s, v in zip(slopes, direction, strict=False))
+def nested(*transforms):
+    """A derivative along a line, by these transforms one in another."""
+
+    def quantity(f, point):
+        g = lambda t: run(f, [x + v * t for x, v in zip(point, DIRECTION, strict=False)])  # noqa: E731
+        for transform in reversed(transforms):
+            g = transform(g)
+        return [g(0.0)]
+
+    return quantity
 
 
-def modes(f, order):
-    """Forward = reverse: the sum of gradient times tangent over the inputs is the tangent of the result."""
-    value, slopes, tangent, scale = gradient(f)
-    near("value", value, run(f, f.point), 1e-12, 1e-300)
-    total = math.fsum(s * v for s, v in zip(slopes, (1.0, -0.5, 0.25), strict=False))
-    # Terms may cancel on the way, in other places than in the sum: of what is large inside, 1e-9 are tolerated.
-    near("tangent", tangent, total, 1e-9, max(scale, 1e-3 * largest(f)))
-    if order > 1:
-        second(f)
+def series(f):
+    return lambda t: mg.derivatives(f, 2)(t)[2]
 
 
-def largest(f):
-    return max(map(abs, f.nodes(*f.point)))
+# What is compared: as we compute it, and in forward mode, where other sums are rounded.
+GRADIENT = (gradient, jvps)
+SLOPE = (nested(mg.grad), nested(mg.derivative))
+BEND = (nested(mg.grad, mg.grad), nested(mg.derivative, mg.derivative))
 
 
-def second(f):
-    """The second derivatives in all mixes of the modes, along a line."""
+class Shaken(Number):
+    """A number whose operations are a little wrong: a kind of number, so that all derivatives run over it."""
 
-    def along(t):
-        return run(f, [x + v * t for x, v in zip(f.point, (1.0, -0.5, 0.25), strict=False)])
+    level = 0
 
-    d, g = mg.derivative, mg.grad
-    results = [one(two(along))(0.0) for one in (d, g) for two in (d, g)]
-    for result in results[1:]:
-        near("second derivative", result, results[0], 1e-6, 1e-2 * max(1.0, largest(f)))
+    def __init__(self, data, rng):
+        self.data, self.rng = data, rng
 
+    def operate(self, name, operands):
+        result = _operation(RULES[name], len(operands), None)(*[getattr(x, "data", x) for x in operands])
+        return Shaken(result * (1.0 + self.rng.uniform(-MOVED, MOVED)), self.rng)
 
-def compiled(backend):
-    def check(f, order):
-        fast = mg.jit(mg.value_and_grad(lambda p: run(f, p)), backend)
-        value, slopes = fast(list(f.point))
-        right, gradients = mg.value_and_grad(lambda p: run(f, p))(list(f.point))
-        near(f"value by {backend}", value, right, 1e-9, 1e-3 * largest(f))
-        for found, slope in zip(slopes, gradients, strict=True):
-            near(f"gradient by {backend}", found, slope, 1e-9, max(1e-3 * largest(f), max(map(abs, gradients))))
-
-    return check
+    def compare(self, holds, other):
+        return holds(self.data, getattr(other, "data", other))
 
 
-def exactly(f, order):
-    """Beside mpmath at 50 digits: value, and the slope along a line by differences there."""
-    value, slopes, _, _ = gradient(f)
-    with mp.workdps(50):
-        near("value", value, float(f(*map(mp.mpf, f.point))), 1e-9, 1e-3 * largest(f))
-        for i, slope in enumerate(slopes):
-            right = mp.diff(lambda x: f(*[x if j == i else mp.mpf(y) for j, y in enumerate(f.point)]), f.point[i])  # noqa: B023
-            near("gradient", slope, float(right), 1e-8, 1e-3 * max(largest(f), max(map(abs, slopes))))
+# Other ways: of a list of programs, the numbers that each of them gives -----------------------------------------------
 
 
-def by_torch(f, order):
-    """Beside PyTorch's own rules, of the operations that it has as well."""
-    import torch
-
-    own = {name: getattr(torch, name, None) or getattr(torch.special, name, None) for name in OVER_ONE}
-    own |= {"add": torch.add, "sub": torch.sub, "mul": torch.mul, "truediv": torch.true_divide, "hypot": torch.hypot}
-    own |= {"atan2": torch.atan2, "maximum": torch.maximum, "minimum": torch.minimum, "neg": torch.neg}
-    if any(own.get(name) is None or not _tensors(operands) for name, operands in f.lines):
-        return
-    inputs = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in f.point]
-    nodes = list(inputs)
-    for name, operands in f.lines:
-        nodes.append(own[name](*[nodes[x] if type(x) is int else torch.tensor(x).double() for x in operands]))
-    if nodes[-1].requires_grad:
-        nodes[-1].backward()
-    value, slopes, _, _ = gradient(f)
-    near("value by PyTorch", value, nodes[-1].item(), 1e-9, 1e-3 * largest(f))
-    for slope, x in zip(slopes, inputs, strict=True):
-        right = 0.0 if x.grad is None else x.grad.item()
-        near("gradient by PyTorch", slope, right, 1e-9, 1e-3 * max(largest(f), max(map(abs, slopes))))
+def alone(way):
+    return lambda programs: [way(f, f.point) for f in programs]
 
 
-def _tensors(operands):
-    return len(operands) <= 2
+def compiled(backend, quantity=gradient):
+    """All of the programs as one, which costs less to compile."""
+
+    def column(programs):
+        together = mg.jit(lambda points: [quantity(f, p) for f, p in zip(programs, points, strict=True)], backend)
+        return together([list(f.point) for f in programs])
+
+    return column
 
 
-AGAINST = {
-    "modes": modes,
-    "python": compiled("python"),
-    "numba": compiled("numba"),
-    "llvm": compiled("llvm"),
-    "jax": compiled("jax"),
-    "mpmath": exactly,
-    "torch": by_torch,
+ALL = lambda rule: True  # noqa: E731
+COLUMNS = {  # by name: what it computes; the function; its operations; its own rounding, of the largest number
+    "jvp": (GRADIENT, alone(jvps), ALL, 0.0),
+    "jit-python": (GRADIENT, compiled("python"), ALL, 0.0),
+    "jit-llvm": (GRADIENT, compiled("llvm"), ALL, 0.0),
+    "jit-jax": (GRADIENT, compiled("jax"), ALL, 1e-12),
+    "javascript": (GRADIENT, by_javascript, ALL, 0.0),
+    "mpmath": (GRADIENT, alone(exactly), ALL, 0.0),
+    "pytorch": (GRADIENT, alone(by_pytorch), knows("pytorch"), 1e-12),
+    "jax": (GRADIENT, by_jax, knows("jax"), 1e-12),
+    "forward-reverse": (BEND, alone(nested(mg.derivative, mg.grad)), ALL, 0.0),
+    "reverse-forward": (BEND, alone(nested(mg.grad, mg.derivative)), ALL, 0.0),
+    "forward-forward": (BEND, alone(nested(mg.derivative, mg.derivative)), ALL, 0.0),
+    "series": (BEND, alone(nested(series)), ALL, 0.0),
+    "jit-python-2": (BEND, compiled("python", BEND[0]), ALL, 0.0),
+    "mpmath-2": (BEND, alone(lambda f, point: exactly_twice(f, point, DIRECTION)), ALL, 0.0),
 }
 
 
-def shrunk(f, check, order):
-    """The smallest program of the same operations that fails as well, if hypothesis finds one."""
-    from hypothesis import HealthCheck, Phase, find, settings
-    from hypothesis.errors import NoSuchExample
+# Judging --------------------------------------------------------------------------------------------------------------
 
-    from micrograd_plus.testing.strategies import expressions
 
-    def fails(g):
+def verdict(f, quantity, right, found, rough=0.0):
+    """What is wrong with these numbers, or "" if nothing is, or "undecided"."""
+    if all(a == b or abs(a - b) <= 2.0**-50 * abs(b) for a, b in zip(found, right, strict=True)):
+        return ""
+    rng, moved = random.Random(repr(f.point)), [0.0] * len(right)
+    for way in 4 * quantity:
         try:
-            check(g, order)
-        except Differs:
-            return True
-        return False
+            others = [getattr(x, "data", x) for x in way(f, [Shaken(x, rng) for x in f.point])]
+        except (ValueError, ArithmeticError):
+            return UNDECIDED
+        moved = [max(m, abs(other - x)) for m, other, x in zip(moved, others, right, strict=True)]
+    largest = max(map(abs, [*right, *f.nodes(*f.point)]))
+    allowed = [ALLOWED * m + rough * largest + TINY for m in moved]
+    if max(allowed) > DECIDED * largest:
+        return UNDECIDED
+    for a, b, most in zip(found, right, allowed, strict=True):
+        if not abs(a - b) <= most:
+            return f"{found!r}, and not {right!r}: off by {abs(a - b):.2g}, of rounding by {most:.2g}"
+    return ""
 
+
+def compared(programs, name):
+    """For each of the programs a verdict on what that column says."""
+    quantity, column, _, rough = COLUMNS[name]
+    try:
+        pairs = zip(programs, column(programs), strict=True)
+        return [verdict(f, quantity, quantity[0](f, list(f.point)), answer, rough) for f, answer in pairs]
+    except Exception:
+        if len(programs) == 1:
+            return [traceback.format_exc(limit=-3)]
+        return [compared([f], name)[0] for f in programs]
+
+
+def modes(point, lines, nodes):
+    """Forward = reverse: the sum of gradient times tangent over the inputs is the tangent of the result."""
+    nodes[-1].backward()
+    terms = [x.grad * v for x, v in zip(nodes, DIRECTION[: len(point)], strict=False)]
+    total, tangent = math.fsum(terms), nodes[-1].tangent
+    if abs(tangent - total) <= 2.0**-50 * max(map(abs, terms)):
+        return ""
+    return verdict(expression(point, lines), SLOPE, [total], [tangent])
+
+
+def judged(f, name):
+    if name != "modes":
+        return compared([f], name)[0]
+    inputs = [mg.Value(x, tangent=v) for x, v in zip(f.point, DIRECTION, strict=False)]
+    return modes(f.point, f.lines, [*inputs, run(f, inputs)])
+
+
+def shrunk(f, name):
+    """The smallest program of the same operations that fails as well, if hypothesis finds one."""
     quiet = settings(max_examples=2000, database=None, deadline=None, suppress_health_check=list(HealthCheck),
                      phases=[Phase.generate, Phase.shrink])  # fmt: skip
+    programs = expressions(sorted({operation for operation, _ in f.lines}), f.variables)
     try:
-        return find(expressions(sorted({name for name, _ in f.lines}), f.variables), fails, settings=quiet)
+        return find(programs, lambda g: judged(g, name) not in ("", UNDECIDED), settings=quiet)
     except NoSuchExample:
-        return f
+        return _pruned(f)
 
 
-def fuzz(count, seed, against, order, seconds):
-    """How many programs were tried, and those that failed, with what was wrong."""
-    rng, failures, start = random.Random(seed), [], time.monotonic()
-    bar = tqdm(range(count), disable=not sys.stderr.isatty())
-    for tried in bar:
-        if seconds and time.monotonic() - start > seconds:
-            return tried, failures
-        f = program(rng)
+def fuzz(count, seed, against, seconds=math.inf):
+    """Yield, for each batch, its verdicts: triples of a program, the column, and what is wrong, if anything is."""
+    rng, start = random.Random(seed), time.monotonic()
+    names = [name for name, rule in RULES.items() if all(COLUMNS[column][2](rule) for column in against)]
+    names += [name for name in names if counts(RULES[name]) == [2]]  # twice as often
+    for first in range(0, count, BATCH):
+        if time.monotonic() - start > seconds:
+            return
+        drawn = [draw(rng, names) for _ in range(min(BATCH, count - first))]
+        verdicts = [((point, lines), "modes", modes(point, lines, nodes)) for point, lines, nodes in drawn]
+        programs = [expression(point, lines) for point, lines, _ in drawn] if against else []
         for name in against:
-            try:
-                AGAINST[name](f, order)
-            except Differs as error:
-                failures.append((f, name, str(error)))
-            except Exception:
-                failures.append((f, name, traceback.format_exc(limit=-2)))
-        if len(failures) >= 20:
-            return tried + 1, failures
-    return count, failures
+            verdicts += zip(programs, [name] * len(programs), compared(programs, name), strict=True)
+        yield verdicts
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--programs", type=int, default=100_000, help="how many (default: 100,000)")
-    parser.add_argument("--seconds", type=float, default=0.0, help="stop after so many (default: when all are tried)")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="stop after so many (default: never)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--order", type=int, choices=(1, 2), default=1)
-    parser.add_argument("--against", nargs="+", choices=sorted(AGAINST), default=["modes"])
+    parser.add_argument("--against", nargs="+", choices=COLUMNS, default=[], metavar="COLUMN", help=", ".join(COLUMNS))
     options = parser.parse_args()
-    start = time.monotonic()
-    tried, failures = fuzz(options.programs, options.seed, options.against, options.order, options.seconds)
-    for f, name, text in failures[:5]:
-        print(f"{name}: {f!r} at {f.point}\n    {text}")
-        if "Traceback" not in text:
-            small = shrunk(f, AGAINST[name], options.order)
-            print(f"    smallest: {small!r} at {small.point}")
-    rate = tried / (time.monotonic() - start)
-    print(f"{tried:,} programs with seed {options.seed} against {', '.join(options.against)}, order {options.order}: "
-          f"{len(failures)} failed; {rate:,.0f} a second")  # fmt: skip
-    return 1 if failures else 0
+    warnings.simplefilter("error", RuntimeWarning)
+    tried, start = Counter(), time.monotonic()
+    try:
+        for verdicts in fuzz(options.programs, options.seed, options.against, options.seconds):
+            for f, name, text in verdicts:
+                tried[name, text if text in ("", UNDECIDED) else "failed"] += 1
+                if text not in ("", UNDECIDED) and tried[name, "failed"] <= 5:
+                    f = f if isinstance(f, Expression) else expression(*f)
+                    small = shrunk(f, name)
+                    print(f"{name}: {_pruned(f)!r} at {f.point}\n    {text}")
+                    print(f"    smallest: {small!r} at {small.point}", flush=True)
+    except KeyboardInterrupt:
+        print("stopped early")
+    print(f"seed {options.seed}, {time.monotonic() - start:,.0f} seconds")
+    for name in ("modes", *options.against):
+        right, undecided, failed = (tried[name, word] for word in ("", UNDECIDED, "failed"))
+        print(f"{name}: {right + undecided + failed:,} programs, {failed} failed, {undecided} undecided")
+    return 1 if any(word == "failed" for _, word in tried) else 0
 
 
 if __name__ == "__main__":

@@ -71,6 +71,10 @@ MUTANTS = {  # what was done: old text, new text, the ability that must be wrong
         "        self.grad += 1.0\n", "",
         "gradient of +", "x + y at x = 3, y = -2: gradient of x 0.0, should be 1.0", "giving the result the gradient 1",
     ),
+    "backward with an argument": (
+        "def backward(self):", "def backward(self, grad):",
+        "gradient of +", "backward raises TypeError: ", "is called without arguments",
+    ),
     "factors swapped": (
         IN_PLACE, IN_PLACE.replace("y * out", "z * out").replace("x * out", "y * out").replace("z * out", "x * out"),
         "gradient of *", "gradient of x 3.0, should be -2.0", "the other factor",
@@ -207,6 +211,34 @@ def test_what_only_random_programs_find_is_shrunk_to_the_smallest():
     ]
 
 
+def test_an_engine_with_half_the_digits_is_held_to_these():
+    single = "self.data = struct.unpack('f', struct.pack('f', data))[0]"
+    source = "import struct\n" + LEARNER.replace("self.data = data", single, 1)
+    rows = examined(Engine(engine(source), examples=50))
+    assert [row.failure for row in rows if row.mark == "✗"] == []
+    rows = examined(Engine(engine(source.replace("1.0 - t * t", "1.001 - t * t")), examples=1))
+    assert next(row.ability for row in rows if row.mark == "✗") == "tanh(x)"
+
+
+def test_a_chain_is_tried_up_to_10_000_operations():
+    short = "visited.add(node)\n                if len(visited) > 5000:\n                    raise RecursionError"
+    rows = examined(Engine(engine(LEARNER.replace("visited.add(node)", short)), examples=1))
+    (row,) = [row for row in rows if row.mark == "✗"]
+    assert (row.ability, row.failure) == (
+        "a chain of 10,000 operations", "10,000 times y = y + c: backward raises RecursionError",
+    )  # fmt: skip
+
+
+def test_what_is_offered_is_tried_also_if_the_rest_of_the_row_is_not_there():
+    source = LEARNER.replace("__sub__", "minus").replace("__rsub__", "minus_from")
+    wrong = "return self * other.data if isinstance(other, Value) else self"
+    source = source.replace(
+        "__radd__ = __add__", f"def __truediv__(self, other):\n        {wrong}\n\n    __radd__ = __add__"
+    )
+    row = next(row for row in examined(Engine(engine(source), examples=1)) if row.ability == "numbers on the right")
+    assert (row.mark, row.failure) == ("✗", "x / 2.0 at x = 3: value 3.0, should be 1.5")
+
+
 def test_names_can_be_mapped():
     source = LEARNER.replace("grad", "slope_of_it").replace("data", "number").replace("def exp", "def e_to_the")
     with pytest.raises(TypeError, match=r"has no attribute data, value, val; data='\.\.\.' tells"):
@@ -277,6 +309,21 @@ def test_what_cannot_be_checked_is_said_in_one_line(words, message, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("line", ["raise ValueError('oh')", "raise SystemExit(0)", "1 / 0", "class Value"])
+def test_a_file_that_cannot_be_run_is_told(line, tmp_path, capsys):
+    (tmp_path / "mine.py").write_text(line + "\n", encoding="utf-8")
+    assert main(["check", f"{tmp_path}/mine.py:Value"]) == 2
+    assert "mine.py:Value: importing it raises " in capsys.readouterr().err
+
+
+def test_a_file_may_be_called_as_a_module_of_python_s(tmp_path):
+    import numbers
+
+    (tmp_path / "numbers.py").write_text(LEARNER, encoding="utf-8")
+    assert main(["check", f"{tmp_path}/numbers.py:Value", "--stage", "1"]) == 0
+    assert sys.modules["numbers"] is numbers
 
 
 def test_a_variable_may_still_be_called_check(capsys):

@@ -22,7 +22,7 @@ def test_code_blocks_run(page, monkeypatch, tmp_path):
     for block in BLOCK.finditer(text):
         line = text.count("\n", 0, block.start(1))
         if ">>>" in block[1]:
-            test = doctest.DocTestParser().get_doctest(block[1], names, page.name, str(page), line)
+            test = doctest.DocTestParser().get_doctest(block[1], names, f"{page.name}:{line}", str(page), line)
             runner.run(test, clear_globs=False)
             names = test.globs
         else:

@@ -52,6 +52,14 @@ def test_a_large_graph_is_not_drawn_and_not_walked():
     assert cells(y._repr_html_())[1] == ["300001.0", "0.0"]
 
 
+def test_up_to_24_values_are_drawn_and_no_more():
+    y = Value(0.5)
+    for _ in range(23):
+        y = mg.sin(y)
+    assert picture(y._repr_html_()) is not None
+    assert picture(mg.sin(y)._repr_html_()) is None
+
+
 @pytest.mark.parametrize("failure", ["none", "broken", "unknown"])
 def test_without_an_engine_the_numbers_are_shown_alone(failure, monkeypatch):
     if failure == "unknown":

@@ -250,6 +250,24 @@ def test_a_step_out_of_the_range_of_floats_changes_nothing():
         assert (a.data, b.data, optimizer.steps) == (1.0, -1e308, 0)
 
 
+@pytest.mark.parametrize("make", [partial(SGD, momentum=0.9), Adam, AdamW])
+def test_what_an_optimizer_remembers_is_not_changed_by_a_step_that_fails(make):
+    a, b, twin = Value(1.0), Value(1.0), Value(1.0)
+    optimizer, other = make([a, b], lr=0.1), make([twin], lr=0.1)
+    a.grad = twin.grad = 0.5
+    optimizer.step()
+    other.step()
+    a.grad, b.grad, b.data = 0.25, 1e308, -1.7e308  # the step of a alone would do
+    optimizer.lr = 1e300
+    with pytest.raises(FloatingPointError, match="nothing was changed"):
+        optimizer.step()
+    a.grad = twin.grad = -0.5
+    optimizer.lr, b.grad = 0.1, 0.0
+    optimizer.step()
+    other.step()
+    assert a.data == twin.data
+
+
 X = Value(3.0, label="x")
 
 
@@ -608,9 +626,10 @@ ARRAYS = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 2.0])
         (ARRAYS[0], r"item 0 of this ndarray is no such tuple: array"),
         ([(1.0, 2.0), (1.0, 2.0, 3.0)], r"item 1 of this list is no such tuple: \(1\.0, 2\.0, 3\.0\)"),
         (zip([1.0], [2.0], strict=True), r"got <zip object at .*> \(zip\)"),
+        ({(1.0, 2.0)}, r"got \{\(1\.0, 2\.0\)\} \(set\)"),  # which has no order
         (None, r"got None \(NoneType\)"),
     ],
-    ids=["empty", "empty array", "two arrays", "rows", "array", "triple", "zip", "none"],
+    ids=["empty", "empty array", "two arrays", "rows", "array", "triple", "zip", "set", "none"],
 )
 def test_data_that_are_no_list_of_pairs_are_refused_with_how_to_make_one(data, message):
     with pytest.raises(ValueError, match=rf"a list of tuples \(input, target\), as list\(zip\(X, y\)\).*{message}"):
@@ -853,6 +872,20 @@ def test_a_loss_of_ones_own_says_that_it_is_a_mean_over_pairs():
     assert results[2][1] != results[1][1]
 
 
+@pytest.mark.parametrize("off", [3e-10, 3e-9])
+def test_the_loss_of_the_program_and_of_the_model_may_differ_by_1e_9(off):
+    def loss(predictions, targets):
+        return mse(predictions, targets) + (off if len(predictions) > 1 else 0.0)
+
+    loss.mean_of_pairs = True
+    options = {"loss": loss, "data": [(x, 0.5) for x, _ in POINTS], "make": lambda: Neuron(2, "tanh", seed=1)}
+    if off < 1e-9:
+        weights(**options, backend="python")
+    else:
+        with pytest.raises(ValueError, match="compiled, the loss of the first batch is"):
+            weights(**options, backend="python")
+
+
 def test_parameters_that_are_not_trained_stay_as_they_are_in_the_program():
     def halves(backend):
         model = MLP(2, [5, 3], activation="tanh", seed=1)
@@ -911,6 +944,14 @@ def test_the_argument_of_old_says_the_new_word():
         weights(verbose=True)
     with pytest.raises(ValueError, match="backend must be None or one of python, llvm, jax; got 'numba'"):
         weights(backend="numba")
+
+
+def test_an_item_that_fails_is_named_among_arrays():
+    model = Neuron(2, "linear", seed=1)
+    data = [(np.array([float(i), 1.0]), 2.0) for i in range(3)] + [(np.array([math.nan, 1.0]), 2.0)]
+    with pytest.raises(FloatingPointError) as caught:
+        fit(model, data, mse, SGD(model.parameters(), lr=1e-3), batch_size=2, progress=False)
+    assert any("Item 3 of the data" in note for note in caught.value.__notes__)
 
 
 @pytest.mark.parametrize("backend", [None, "python"])

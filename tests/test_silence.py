@@ -125,6 +125,17 @@ def test_a_zero_cotangent_or_tangent_is_meant_and_one_that_was_computed_is_not()
         assert mg.grad(lambda x: mg.sqrt(x) * mg.sin(x))(0.0) == 0.0
 
 
+def test_the_slopes_of_a_power_that_are_not_chosen_say_nothing():
+    """Found by random programs: x**y has a corner at x = 0 and at y = 0, and the slopes of either were computed at all
+    points where x, or y, is 0.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for second in (lambda f: mg.derivative(f, 2), lambda f: mg.grad(mg.grad(f)), mg.hessian):
+            assert second(lambda t: (2.0 + t) ** (t - t))(0.0) == 0.0
+            assert second(lambda t: (t - t) ** (2.0 + t))(0.0) == 0.0
+
+
 MASKS = {  # choices, masks and gates: that they cut off an infinity is what they are for
     "relu": lambda x: mg.relu(mg.sqrt(x) - 1.0),
     "leaky_relu": lambda x: mg.leaky_relu(mg.sqrt(x) - 1.0, 0.0),

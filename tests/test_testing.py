@@ -85,6 +85,25 @@ def test_ridders_is_as_near_as_it_says_also_where_f_is_steep_or_has_a_kink_or_an
     assert error <= 1e-6 * abs(slope) + 1e-6
 
 
+def test_ridders_is_not_taken_in_by_two_steps_that_agree_by_chance():
+    """Central differences over 1/8 and 1/16 are both 1.003125."""
+    slope, error = ridders(lambda x: x + x**3 - 51.2 * x**5, 0.0)
+    assert abs(slope - 1.0) <= error < 1e-9
+
+
+def test_the_first_step_of_ridders_is_an_eighth_of_x_and_at_least_an_eighth():
+    for x, step in ((0.0, 0.125), (1.0, 0.125), (-80.0, 10.0)):
+        seen = []
+        ridders(lambda x, seen=seen: seen.append(x) or x, x)
+        assert max(abs(y - x) for y in seen) == step
+
+
+def test_the_complex_step_is_1e_200():
+    seen = []
+    complex_step(lambda x: seen.append(x) or x, 3.0)
+    assert seen == [complex(3.0, 1e-200)]
+
+
 def test_ridders_finds_nothing_where_f_has_values_on_one_side_alone():
     slope, error = ridders(math.sqrt, 0.0)
     assert math.isnan(slope)
@@ -331,6 +350,12 @@ def test_a_gradient_is_found_lost_also_beside_others_that_are_much_larger():
     assert "with respect to p['fee'] is wrong" in text
 
 
+@pytest.mark.parametrize("size", [1e4, 1e7, 1e9])
+def test_a_gradient_that_is_half_of_what_it_should_be_is_found_beside_larger_ones(size):
+    text = complaint(check_derivative, lambda x, y: x * x + y, lambda x, y: (2.0 * x, 0.5), (size, 1.0))
+    assert "the derivative of f with respect to y is wrong\n  df             0.5, off by" in text
+
+
 def test_one_wrong_number_of_many_is_found_by_halving():
     calls = []
 
@@ -498,16 +523,16 @@ def test_a_kink_is_named_also_for_a_derivative_by_hand():
 
 
 def test_what_is_no_gradient_is_refused_before_anything_is_compared():
-    with pytest.raises(ValueError, match=r"must have the structure of the argument, \[1\.0, 1\.0\], not 1\.0"):
+    with pytest.raises(ValueError, match=r"structure of x for each number of f's result, \[1\.0, 1\.0\], not 1\.0"):
         check_derivative(lambda x: [x, 2.0 * x], lambda x: 1.0, (1.0,))
-    with pytest.raises(ValueError, match=r"what df returned must .*, an array of shape \(1000,\), not 1\.0"):
+    with pytest.raises(ValueError, match=r"what df returned for . must .*, an array of shape \(1000,\), not 1\.0"):
         check_derivative(lambda x: np.ones(1000) * x, lambda x: 1.0, (1.0,))
-    with pytest.raises(ValueError, match=r"what df returned must .*, {'w': 2\.0, 'b': 3\.0}, not {'w': 3\.0}"):
+    with pytest.raises(ValueError, match=r"what df returned for . must .*, {'w': 2\.0, 'b': 3\.0}, not {'w': 3\.0}"):
         check_derivative(lambda p: p["w"] * p["b"], lambda p: {"w": p["b"]}, ({"w": 2.0, "b": 3.0},))
 
 
 def test_what_df_returns_is_named_if_it_is_no_gradient():
-    with pytest.raises(ValueError, match=r"what df returned must have the structure .*2\.0, not \(4\.0,\)"):
+    with pytest.raises(ValueError, match=r"what df returned for . must have the structure .*2\.0, not \(4\.0,\)"):
         check_derivative(lambda x: x * x, lambda x: (2.0 * x,), (2.0,))
     with pytest.raises(TypeError, match="a number that df returned: expected a number, got None"):
         check_derivative(lambda x: x * x, lambda x: None, (2.0,))

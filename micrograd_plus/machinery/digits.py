@@ -99,13 +99,15 @@ def cosine(x: Any, y: Any) -> Any:
     return where((x == 0.0) & (y == 0.0), NOTHING, where(flat, sign(x) * length, sign(y) * ratio * length))
 
 
-def upright(x: Any) -> Any:
-    """NOTHING, at an x of 0, but if it has slopes of its own they are those of √x: infinite.
+def upright(x: Any, chosen: Any) -> Any:
+    """NOTHING, at an x of 0, but if it has slopes of its own they are those of √x: infinite, where it is `chosen`.
 
-    >>> upright(0.0) is NOTHING
+    Elsewhere it has none: an infinity that meets a zero is warned of, also in what no result depends on.
+
+    >>> upright(0.0, True) is NOTHING
     True
     """
-    return sqrt(where(x == 0.0, x, 0.0)) if hasattr(x, "operate") else NOTHING
+    return sqrt(where(chosen & (x == 0.0), x, 0.0)) if hasattr(x, "operate") else NOTHING
 
 
 def power_at_zero(x: Any, y: Any, slope: Any) -> tuple[Any, Any]:
@@ -120,9 +122,10 @@ def power_at_zero(x: Any, y: Any, slope: Any) -> tuple[Any, Any]:
     zero = x == 0.0
     edge, steep = zero & (y == 1.0), zero & (y < 1.0)
     cliff = reciprocal(sqrt(where(steep, x, 1.0))) / where(steep & (y != 0.0), y, 1.0)
-    d_x = where(steep, where(y == 0.0, upright(y), cliff), where(edge, slope - sqrt(where(edge, y - 1.0, 1.0)), slope))
+    corner = slope - sqrt(where(edge, y - 1.0, 1.0))
+    d_x = where(steep, where(y == 0.0, upright(y, steep), cliff), where(edge, corner, slope))
     fall = -power(where(zero, x, 1.0), where(zero & (y > 0.0), y * (1.0 - 2.0**-52), 1.0))
-    return d_x, where(y > 0.0, fall, upright(x))
+    return d_x, where(y > 0.0, fall, upright(x, y <= 0.0))
 
 
 # The chain rule's product and sum ------------------------------------------------------------------------------------

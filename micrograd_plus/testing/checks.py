@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import struct
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
@@ -18,8 +19,8 @@ from ..machinery.trees import tree_fill, tree_leaves, tree_map
 from ..transforms import jvp, vjp
 from ..value import bottom
 from .diagnosis import diagnosis
-from .differences import Function
-from .judging import Claim, blamed, direction, fault_of, length, parts, paths, products, unit
+from .differences import EPS, Function
+from .judging import Claim, blamed, branches, direction, fault_of, length, parts, paths, products, spread, unit
 
 
 def check_grads(
@@ -166,7 +167,9 @@ def check_vjp(
     f, args, names, gradients = _prepared(f, args, "check_vjp")
     value = _result(f, args, "check_vjp")
     again = f"check_vjp({name}, {claimed}, {_short(given, 'args')}{_options(atol, rtol, seed)})"
-    _agree("check_vjp", "f_vjp", gradients.called(f_vjp, args)[0], value, again)
+    first, pullback = _pair(gradients.called(f_vjp, args), "check_vjp: f_vjp", "a function of cotangents")
+    _agree("check_vjp", "f_vjp", first, value, again)
+    _text(pullback, "the function that f_vjp returned")
 
     def slopes(args: Any, tangents: Any, cotangents: Any) -> dict[str, list[float]]:
         pullback = gradients.called(f_vjp, args)[1]
@@ -196,7 +199,8 @@ def check_jvp(
     f, args, names, gradients = _prepared(f, args, "check_jvp")
     value = _result(f, args, "check_jvp")
     again = f"check_jvp({name}, {claimed}, {_short(given, 'args')}{_options(atol, rtol, seed)})"
-    _agree("check_jvp", "f_jvp", f_jvp(gradients.thawed(args), gradients.thawed(args))[0], value, again)
+    first, _ = _pair(f_jvp(gradients.thawed(args), gradients.thawed(args)), "check_jvp: f_jvp", "its derivative")
+    _agree("check_jvp", "f_jvp", first, value, again)
 
     def slopes(args: Any, tangents: Any, cotangents: Any) -> dict[str, list[float]]:
         pushed = f_jvp(gradients.thawed(args), gradients.thawed(tangents))[1]
@@ -258,6 +262,8 @@ def _judge(caller: str, claim: Claim, subject: str, names: list[str], again: str
     found = next(((part, fault) for part in parts(claim) if (fault := fault_of(part))), None)
     if found is None:
         return
+    if _jumps_between_singles(claim):
+        raise TypeError(f"{caller}: f computes with float32 inside; a slope can be told with float64 only")
     (part, fault), where, culprit = found, "in a random direction", 0
     if (i := blamed(part, "tangents", fault)) is not None:
         step = length(tree_leaves(part.args)[i])
@@ -284,14 +290,21 @@ def _agree(caller: str, name: str, found: Any, value: Any, again: str) -> None:
             raise AssertionError(f"{caller}: {name} returned {x!r} for {place}, f returned {y!r}\nagain: {again}")
 
 
+def _pair(found: Any, name: str, second: str) -> tuple[Any, Any]:
+    """What was returned, if it is two things: f's value, and `second`."""
+    if not isinstance(found, list | tuple) or len(found) != 2:
+        raise TypeError(f"{name} must return the value of f and {second}, got {described(found)}")
+    return found[0], found[1]
+
+
 # Arguments and results ------------------------------------------------------------------------------------------------
 
 
 class _Gradients:
     """Runs what returns gradients, and brings them into the structure of the arguments without integers."""
 
-    def __init__(self, given: tuple[Any, ...]) -> None:
-        self.given = given
+    def __init__(self, given: tuple[Any, ...], names: list[str]) -> None:
+        self.given, self.names = given, names  # the arguments, and what the function calls them
 
     def thawed(self, moving: tuple[Any, ...]) -> tuple[Any, ...]:
         """The arguments anew, as the function may change what it is given, with the integers in their places."""
@@ -307,10 +320,8 @@ class _Gradients:
             if not isinstance(found, list | tuple) and sum(floats) == 1:
                 found = (found,)
             if not isinstance(found, list | tuple) or len(found) not in (len(floats), sum(floats)):
-                raise ValueError(
-                    f"{caller}: {name} must return the structure of the arguments, "
-                    f"a tuple of {len(floats)} gradients, got {described(found)}"
-                )
+                each = f"a tuple of {len(floats)} gradients, for {', '.join(self.names)}"
+                raise ValueError(f"{caller}: {name} must return {each}, got {described(found)}")
         elif isinstance(found, tuple) and len(found) == 1 and not isinstance(wanted[0], tuple) and first:
             pass  # a backward pass may return its only gradient in a tuple
         else:
@@ -319,9 +330,10 @@ class _Gradients:
         if len(found) < len(floats):
             found = [next(every) if is_float else [] for is_float in floats]
         result = []
-        for gradient, original, structure in zip(found, self.given, wanted, strict=True):
+        for gradient, original, structure, argument in zip(found, self.given, wanted, self.names, strict=True):
             gradient = [] if _is_frozen(original) else _frozen_like(gradient, original)
-            _alike(gradient, structure, f"{caller}: what {name} returned", "the argument")
+            whose = argument if wanted is args or args is None else f"{argument} for each number of f's result"
+            _alike(gradient, structure, f"{caller}: what {name} returned for {argument}", whose)
             what = f"{caller}: a number that {name} returned"
             result.append(tree_map(lambda g, what=what: real(g, what), gradient, what=what))
         return tuple(result)
@@ -331,11 +343,14 @@ def _prepared(f: Function, args: Any, caller: str) -> tuple[Function, tuple[Any,
     """`f` as a function of the numbers that can move, these, their names, and how to treat gradients for them."""
     if not isinstance(args, list | tuple):
         raise ValueError(f"{caller}: args has one item per argument, as in (2.0,), got {args!r}")
-    gradients, given = _Gradients(tuple(args)), tuple(args)
+    given = tuple(args)
     moving = tree_map(lambda x: real(x, f"{caller}: a number in args"), tuple(map(_frozen, args)))
     if not all(map(math.isfinite, numbers := tree_leaves(moving))) or not numbers:
-        raise ValueError(f"{caller}: args must hold one finite number at least, and no other, got {args!r}")
-    names = _names(f, moving)
+        hint = "; arrays of integers are indices, which do not move: make them floats" if _holds_integers(given) else ""
+        raise ValueError(f"{caller}: args must hold one finite number at least, and no other, got {args!r}{hint}")
+    roots = _roots(f, len(given))
+    names = [name for root, tree in zip(roots, moving, strict=True) for name in paths(root, tree)]
+    gradients = _Gradients(given, roots)
     if any(map(_holds_integers, given)):
         return lambda *args: gradients.called(f, args), moving, names, gradients
     return f, moving, names, gradients
@@ -347,8 +362,13 @@ def _is_frozen(x: Any) -> bool:
 
 
 def _holds_integers(tree: Any) -> bool:
-    items = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list | tuple) else ()
-    return _is_frozen(tree) or any(map(_holds_integers, items))
+    return _is_frozen(tree) or any(map(_holds_integers, _items(tree)))
+
+
+def _items(tree: Any) -> list[Any]:
+    """What a container holds; nothing, if it is none."""
+    parts = branches(tree)
+    return parts[1] if parts else []
 
 
 def _frozen(tree: Any) -> Any:
@@ -361,19 +381,18 @@ def _frozen_like(tree: Any, original: Any) -> Any:
         return tree
     if isinstance(original, dict) and isinstance(tree, dict):
         return {key: _frozen_like(tree.get(key, []), item) for key, item in original.items()}
-    if isinstance(original, list | tuple) and isinstance(tree, list | tuple) and len(tree) == len(original):
-        return type(original)(_frozen_like(x, item) for x, item in zip(tree, original, strict=True))
+    if (parts := branches(tree)) and len(parts[1]) == len(_items(original)):
+        return parts[2]([_frozen_like(x, item) for x, item in zip(parts[1], _items(original), strict=True)])
     return [] if _is_frozen(original) else tree
 
 
 def _thawed(moving: Any, original: Any) -> Any:
     if not _holds_integers(original):
         return moving
-    if isinstance(original, dict):
-        return {key: _thawed(moving[key], item) for key, item in original.items()}
-    if isinstance(original, list | tuple):
-        return type(original)(_thawed(x, item) for x, item in zip(moving, original, strict=True))
-    return original
+    if _is_frozen(original):
+        return original
+    _, items, built = branches(moving) or ([], [], None)
+    return built([_thawed(x, item) for x, item in zip(items, _items(original), strict=True)]) if built else moving
 
 
 def _alike(found: Any, wanted: Any, what: str, whose: str) -> None:
@@ -407,7 +426,14 @@ def _copy(args: Any) -> tuple[Any, ...]:
 
 def _result(f: Function, args: tuple[Any, ...], caller: str) -> Any:
     """What f returns, once it is clear that this can be checked."""
-    result, again = f(*_copy(args)), f(*_copy(args))
+    try:
+        result, again = f(*_copy(args)), f(*_copy(args))
+    except (TypeError, LookupError) as error:
+        if "integer" in str(error):
+            error.add_note(f"{caller} moves each number in args, as a float; indices go into an array of integers")
+        raise
+    what = f"{caller}: a number that f returned"
+    tree_map(lambda y: real(bottom(y), what), result, what=what)
     numbers = [repr(bottom(x)) for x in tree_leaves(result)]
     if not numbers:
         raise ValueError(f"{caller}: there is no number in what f returned, {result!r}")
@@ -446,14 +472,37 @@ def _is_single(f: Function, args: tuple[Any, ...], result: Any) -> bool:
     return True
 
 
+def _jumps_between_singles(claim: Claim) -> bool:
+    """Whether f jumps just where float32 rounds to its next number, and not beside that, here and nearby."""
+    random = Random(0)
+
+    def leap(args: Any, share: float) -> float:
+        """By how much f moves from a double to the next, at this share of the way between two numbers of float32."""
+
+        def beside(x: float, towards: float) -> float:
+            (single,) = struct.unpack("f", struct.pack("f", x))
+            return math.nextafter(single + share * 2.0 ** (math.frexp(single)[1] - 24), towards)
+
+        places = [tree_map(lambda x, towards=t: beside(x, towards), args) for t in (-math.inf, math.inf)]
+        return spread([replace(claim, args=place).along(0.0) for place in places])
+
+    try:
+        near = [tree_map(lambda x: x * (1.0 + random.uniform(-0.01, 0.01)) + 1e-9, claim.args) for _ in range(8)]
+        calm: float = max([leap(place, 0.25) for place in near]) + EPS * abs(claim.along(0.0))
+        return sum([leap(place, 0.5) > 1e4 * calm for place in near]) > 1
+    except (ArithmeticError, LookupError, TypeError, ValueError, struct.error):  # f has no value there
+        return False
+
+
 def _arrays(tree: Any) -> list[Any]:
     """The arrays, and NumPy's own numbers, in the tree."""
-    items = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list | tuple) else ()
-    return [tree] if hasattr(tree, "dtype") else [array for item in items for array in _arrays(item)]
+    return [tree] if hasattr(tree, "dtype") else [array for item in _items(tree) for array in _arrays(item)]
 
 
 def _text(f: Function, otherwise: str = "f") -> str:
     """How to write the function: what it is printed as, if that is a program, or its name, if it has one."""
+    if not callable(f):
+        raise TypeError(f"{otherwise}: expected a function, got {described(f)}")
     if repr(f).startswith("lambda "):
         return repr(f)
     name = getattr(f, "__name__", "")
@@ -469,6 +518,9 @@ def _short(tree: Any, otherwise: str) -> str:
 def _code(tree: Any) -> str:
     if isinstance(tree, dict):
         return f"{{{', '.join([f'{key!r}: {_code(item)}' for key, item in tree.items()])}}}"
+    if fields := getattr(tree, "_fields", None) or getattr(tree, "__dataclass_fields__", None):
+        given = [f"{field}={_code(getattr(tree, field))}" for field in fields]
+        return f"{type(tree).__name__}({', '.join(given)})"
     if isinstance(tree, list | tuple):
         text = ", ".join(map(_code, tree))
         return f"[{text}]" if isinstance(tree, list) else f"({text}{',' * (len(tree) == 1)})"
@@ -477,11 +529,10 @@ def _code(tree: Any) -> str:
     return repr(tree.item() if hasattr(tree, "item") else tree)
 
 
-def _names(f: Function, args: tuple[Any, ...]) -> list[str]:
-    """Of each number in the arguments, the name by which the function knows it: w, or p['w'][1]."""
+def _roots(f: Function, count: int) -> list[str]:
+    """The names by which the function knows its arguments."""
     try:
         parameters = [p.name for p in inspect.signature(f).parameters.values() if p.kind <= p.POSITIONAL_OR_KEYWORD]
     except (TypeError, ValueError):  # some functions written in C do not tell
         parameters = []
-    roots = parameters if len(parameters) >= len(args) else [f"args[{i}]" for i in range(len(args))]
-    return [name for root, tree in zip(roots, args, strict=False) for name in paths(root, tree)]
+    return parameters[:count] if len(parameters) >= count else [f"args[{i}]" for i in range(count)]

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from ..machinery.trees import tree_leaves, tree_map
-from .judging import PUSHED, Claim, length, paths, slope_of, unit
+from .judging import PUSHED, Claim, branches, length, paths, slope_of, unit
 
 MOST, SOME = 400, 50  # of more numbers than the first, something like the second are looked at one by one
 NEAR = 1e-5  # how near to each other two numbers are that are called the same
@@ -44,26 +44,24 @@ def diagnosis(claim: Claim, names: list[str], method: str, culprit: int) -> str:
                 and all(same(found[start + i * n + j], right[start + j * n + i]) for i in range(n) for j in range(n))
                 and any(start <= i < start + n * n for i in wrong)
             ):
-                return f"{name or 'it'} is transposed"
+                return f"the gradient of {name} is transposed"
         for k, (one, start, shape) in enumerate(groups):
             for two, begin, other in groups[k + 1 :]:
                 pairs = [(start + i, begin + i) for i in range(math.prod(shape))] if shape == other else []
                 if pairs and start in wrong and all(same(found[i], right[j]) and same(found[j], right[i])
                                                     for i, j in pairs):  # fmt: skip
                     return f"the gradients of {one} and {two} are swapped"
+    those, seen = ", ".join([names[i] for i in wrong]), "looked at " if len(names) > MOST else ""
+    alone = f"{those} alone of {len(places)} numbers {seen}{'is' if len(wrong) == 1 else 'are'} wrong"
     ratios = [found[i] / right[i] for i in wrong if abs(right[i]) > least]
     if ratios and len(ratios) == len(wrong) and all(abs(r - ratios[0]) <= NEAR * max(1.0, abs(r)) for r in ratios):
         factor, because = _factor(ratios[0], claim)
-        if len(wrong) > 1 or because:
-            which = (
-                f"each of the {len(wrong)} numbers that are wrong" if len(wrong) > 1 else f"that of {names[wrong[0]]}"
-            )
-            return f"{which} is {factor} times what it should be{because}"
-    seen = "looked at " if len(names) > MOST else ""
-    if 0 < len(wrong) <= 3 < len(places):
-        those, verb = ", ".join([names[i] for i in wrong]), "is" if len(wrong) == 1 else "are"
-        return f"{those} alone of {len(places)} numbers {seen}{verb} wrong"
-    return ""
+        if len(wrong) > 1:
+            return f"each of the {len(wrong)} numbers that are wrong is {factor} times what it should be{because}"
+        if because:
+            what = f"{factor} times what it should be"
+            return f"{alone}: {what}" if len(places) > 3 else f"that of {those} is {what}{because}"
+    return alone if 0 < len(wrong) <= 3 < len(places) else ""
 
 
 def _claimed(claim: Claim, places: Any) -> dict[int, float]:
@@ -86,12 +84,12 @@ def _groups(args: Any, names: list[str]) -> list[tuple[str, int, tuple[int, ...]
 
     def walk(tree: Any) -> None:
         nonlocal start
-        if isinstance(tree, dict | list | tuple):
-            for item in tree.values() if isinstance(tree, dict) else tree:
+        if parts := branches(tree):
+            for item in parts[1]:
                 walk(item)
-        else:
+        elif ways := paths("", tree):
             shape = getattr(tree, "shape", ())
-            name = names[start][: -len(paths("", tree)[0]) or None]
+            name = names[start][: -len(ways[0]) or None]
             groups.append((name, start, shape))
             start += math.prod(shape)
 
@@ -102,13 +100,13 @@ def _groups(args: Any, names: list[str]) -> list[tuple[str, int, tuple[int, ...]
 def _factor(ratio: float, claim: Claim) -> tuple[str, str]:
     """How to write the factor, and what it may come from."""
     if because := next((text for known, text in BECAUSE.items() if abs(ratio - known) <= NEAR), ""):
-        return f"{round(ratio, 1):g}", because
+        return f"{round(ratio, 1) + 0.0:g}", because
     sizes: set[int] = set()
 
     def walk(tree: Any) -> None:
-        if isinstance(tree, dict | list | tuple):
-            sizes.add(len(tree))
-            for item in tree.values() if isinstance(tree, dict) else tree:
+        if parts := branches(tree):
+            sizes.add(len(parts[1]))
+            for item in parts[1]:
                 walk(item)
         else:
             sizes.update((*getattr(tree, "shape", ()), math.prod(getattr(tree, "shape", ()))))

@@ -24,7 +24,7 @@ OVER_ONE = (
     *("log1p", "expm1", "asin", "acos", "atan", "erf", "abs"),
 )
 ALIASES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "silu": "swish", "sigmoid": "logistic"}
-ABSENT = (TypeError, AttributeError, NameError, NotImplementedError)  # how a program says that something is not there
+LACKS = (TypeError, AttributeError, NameError, NotImplementedError)  # how a program says that something is not there
 
 
 class Missing(Exception):
@@ -161,7 +161,7 @@ class Engine:
         inputs = {name: (make or self.make)(x) for name, x in point.items()}
         try:
             return Run(inputs, _evaluated(program, self.functions | inputs))
-        except ABSENT as error:
+        except LACKS as error:
             raise Missing(f"{program} raises {told(error)}") from None
         except Exception as error:
             raise Wrong(f"{program}{at(point)}", f"raises {told(error)}") from None

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from .abilities import MUST, Because, in_order
-from .engines import Engine, Missing, Wrong, told
+from .engines import LACKS, Engine, Missing, Wrong, told
 
 STAGES = max(row.stage for row in in_order())
 RIGHT, WRONG, ABSENT, UNKNOWN = "✓", "✗", "–", "?"
+STUMBLES = "backward is called without arguments, and must run to its end: the error says what it lacks."
 
 
 class Row(NamedTuple):
@@ -36,7 +37,8 @@ class Row(NamedTuple):
 
     @property
     def failure(self) -> str:
-        return f"{self.program}: {self.got}{f', should be {self.should}' if self.should else ''}"
+        where = f"{self.program}: " if self.program else ""
+        return f"{where}{self.got}{f', should be {self.should}' if self.should else ''}"
 
 
 def check_engine(value: Any, *, stage: int | None = None, examples: int = 200, **names: Any) -> None:
@@ -95,9 +97,10 @@ def examined(engine: Engine, stage: int | None = None) -> list[Row]:
             must = stage is not None and (stage_of != 8 or title[: title.find("(")] in (*MUST, title))
             must = must or title == "values of + and *"
             mark = WRONG if must else ABSENT
-            row = Row(stage_of, title, mark, title, str(missing), why="It is not there yet." if must else "")
+            row = Row(stage_of, title, mark, got=str(missing), why="It is not there yet." if must else "")
         except Wrong as wrong:
-            why = wrong.why if isinstance(wrong, Because) else why
+            stumbles = wrong.what.startswith(tuple([f"backward raises {error.__name__}" for error in LACKS]))
+            why = wrong.why if isinstance(wrong, Because) else STUMBLES if stumbles else why
             row = Row(stage_of, title, WRONG, wrong.program, wrong.what, wrong.should, why)
         except RecursionError as error:
             row = Row(stage_of, title, WRONG, title, f"raises {told(error)}", why=why)
@@ -125,11 +128,13 @@ def load(place: str) -> Any:
     path, colon, name = place.rpartition(":")
     if not colon or not path or not name.isidentifier():
         raise ValueError(f"check {place}: expected a file and a class, as in mine.py:Value")
+    is_file = path.endswith(".py") or "/" in path
+    if is_file and not Path(path).is_file():
+        raise ValueError(f"check {place}: there is no file {path}")
     try:
-        if path.endswith(".py") or "/" in path:
-            if not Path(path).is_file():
-                raise ValueError(f"check {place}: there is no file {path}")
-            spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+        if is_file:
+            stem = Path(path).stem
+            spec = importlib.util.spec_from_file_location(f"_{stem}" if stem in sys.modules else stem, path)
             assert spec is not None
             assert spec.loader is not None
             module = importlib.util.module_from_spec(spec)
@@ -139,9 +144,7 @@ def load(place: str) -> Any:
         else:
             sys.path.insert(0, "")
             module = importlib.import_module(path)
-    except ValueError:
-        raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"check {place}: importing it raises {told(error)}") from None
     if not hasattr(module, name):
         raise ValueError(f"check {place}: {path} has no {name}")

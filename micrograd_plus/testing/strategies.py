@@ -140,8 +140,11 @@ def _numbers_of(operands: Iterable[int | float], nodes: Sequence[Any]) -> list[A
 
 
 def _written(rule: Rule, operands: list[str]) -> str:
-    """The operation as a program writes it; one of somebody's own goes by its name alone."""
-    return rule.text(operands) if "(" not in rule.notation or rule.name in OWN else f"mg.{rule.text(operands)}"
+    """The operation as a program writes it; one of somebody's own is a call, whatever its template."""
+    if rule.name in OWN:
+        given = ", ".join(operands)
+        return f"{rule.name}([{given}])" if rule.sequences else f"{rule.name}({given})"
+    return rule.text(operands) if "(" not in rule.notation else f"mg.{rule.text(operands)}"
 
 
 # Over every kind of number --------------------------------------------------------------------------------------------

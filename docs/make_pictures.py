@@ -1,4 +1,4 @@
-"""Draw the pictures of the README and of these pages anew: python docs/make_pictures.py
+"""Draw the pictures of these pages anew: python docs/make_pictures.py
 
 Beside each picture of a graph, NAME.svg, stands its source in graphviz's language, NAME.gv. The pictures are drawn by
 graphviz-pure, which draws the same on every machine: the tests compare both with what the code draws today. The plots
@@ -27,14 +27,6 @@ IMAGES = Path(__file__).parent / "images"
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
-def readme() -> Any:
-    w, x, b, y = Value(2.0, label="w"), Value(1.0, label="x"), Value(0.0, label="b"), Value(5.0, label="y")
-    loss = 0.5 * (w * x + b - y) ** 2
-    loss.label = "loss"
-    loss.backward()
-    return draw_dot(loss)
-
-
 # Of chain-rule.md
 
 
@@ -59,12 +51,12 @@ def why_order() -> Any:
 def neuron() -> Any:
     w, b = Value(2.0, tangent=1.0, label="w"), Value(1.0, label="b")
     c = w * 3.0
-    a = c + b
-    d = a - 5.0
-    J = 0.5 * d**2
-    c.label, a.label, d.label, J.label = "c", "a", "d", "J"
-    J.backward()
-    return draw_dot(J)
+    y_hat = c + b
+    d = y_hat - 5.0
+    L = 0.5 * d**2
+    c.label, y_hat.label, d.label, L.label = "c", "ŷ", "d", "L"
+    L.backward()
+    return draw_dot(L)
 
 
 def two_layers() -> Any:
@@ -73,11 +65,11 @@ def two_layers() -> Any:
     z1 = w1 * 1.0 + b1
     a1 = relu(z1)
     z2 = w2 * a1 + b2
-    a2 = relu(z2)
-    J = 0.5 * (a2 - 5.0) ** 2
-    z1.label, a1.label, z2.label, a2.label, J.label = "z1", "a1", "z2", "a2", "J"
-    J.backward()
-    return draw_dot(J)
+    y_hat = relu(z2)
+    L = 0.5 * (y_hat - 5.0) ** 2
+    z1.label, a1.label, z2.label, y_hat.label, L.label = "z1", "a1", "z2", "ŷ", "L"
+    L.backward()
+    return draw_dot(L)
 
 
 # Of backpropagation.md
@@ -85,11 +77,11 @@ def two_layers() -> Any:
 
 def mlp(**options: Any) -> Any:
     model = MLP(2, [3, 1], activation="tanh", seed=1)
-    y = model([Value(0.5, label="x0"), Value(-1.0, label="x1")])
-    loss = mse(y, 1.0)
-    y.label, loss.label = "y", "loss"
-    loss.backward()
-    return draw_dot(loss, **options)
+    y_hat = model([Value(0.5, label="x0"), Value(-1.0, label="x1")])
+    L = mse(y_hat, 1.0)
+    y_hat.label, L.label = "ŷ", "L"
+    L.backward()
+    return draw_dot(L, **options)
 
 
 def gradient_cost() -> bytes:
@@ -157,9 +149,6 @@ def step_size() -> bytes:
     return plot(draw, (7.0, 5.0), "step-size")
 
 
-# Of performance.md
-
-
 # Of series.md
 
 
@@ -204,7 +193,6 @@ def plot(draw: Callable[[Any], None], size: tuple[float, float], name: str) -> b
 
 
 PICTURES: dict[str, Callable[[], Any]] = {
-    "readme": readme,
     "two-paths": two_paths,
     "why-order": why_order,
     "neuron": neuron,

@@ -46,9 +46,9 @@ def readme() -> Any:
 
 def network() -> Any:
     inputs = [Value(1.0, label="x1"), Value(-0.5, label="x2")]
-    loss = (MLP(2, [3, 1], seed=1)(inputs) - Value(1.0, label="target")) ** 2
-    loss.label = "loss"
-    return mg.explore(loss, title="A network with one hidden layer, and its loss", fold="Neuron")
+    L = (MLP(2, [3, 1], seed=1)(inputs) - Value(1.0, label="y")) ** 2
+    L.label = "L"
+    return mg.explore(L, title="A network with one hidden layer, and its loss", fold="Neuron")
 
 
 # name: the page, the width and height of the window, whether it is dark, and what is done on the page.

@@ -12,15 +12,19 @@ from micrograd_plus.rules import RULES, Rule
 PAGE = Path(__file__).parent / "operations.md"
 HEAD = """# The operations and their derivatives
 
-Every operation of the library is one rule in `micrograd_plus/rules.py`. This table is made by running the rules on two
-Values named x and y, and writing down the partial derivatives that came out (`python docs/make_tables.py`): what stands
-here is what runs. Where a rule chooses by the sign of its operands, the table shows the case x > 0, or x > y.
+Every operation of the library is one rule in `micrograd_plus/rules.py`. `python docs/make_tables.py` makes this table:
+it runs each rule on two Values named x and y, and writes down the partial derivatives that come out. Where a rule
+chooses by the sign of its operands, the table shows the case x > 0, or x > y.
 
-Functions are called as `mg.sin(x)`, methods as `x.sin()`; NumPy's name is given where it is another one, so that
-`np.arcsin` works on arrays of Values. `mean` and `where(condition, x, y)` are made of these. The derivatives use some
-operations that are seldom needed otherwise: `reciprocal(x)` is 1 / x, infinite at 0; `gaussian(x, y)` is exp(y · x²);
-`ndtr(x)` is the area under the normal distribution up to x; `step(x)` is 1 where x > 0, else 0; `times(x, y)`
-is x · y, but 0 if either is 0, also against infinity.
+Call functions as `mg.sin(x)` and methods as `x.sin()`. Where NumPy has another name, the table gives it, and
+`np.arcsin` works on arrays of Values. `mean` and `where(condition, x, y)` are made of these operations. The derivatives
+use a few that are otherwise seldom needed:
+
+- `reciprocal(x)` is 1 / x, infinite at 0;
+- `gaussian(x, y)` is exp(y · x²);
+- `ndtr(x)` is the area under the normal distribution up to x;
+- `step(x)` is 1 where x > 0, else 0;
+- `times(x, y)` is x · y, but 0 if either is 0, even against infinity.
 
 | operation | value | ∂/∂x | ∂/∂y | NumPy |
 |---|---|---|---|---|

@@ -41,7 +41,7 @@ def main():
     for p in parameters:
         p.grad = 0.0
     one = loss((1.0, 0.0), 1.0)
-    one.label = "loss"
+    one.label = "L"
     one.backward()
     print(f"\nThe graph of the loss at (1, 0) is drawn in {draw_dot(one).render(outfile='neuron.svg', cleanup=True)}")
 

@@ -2,7 +2,9 @@
 
 import inspect
 import re
+from dataclasses import dataclass
 from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.test_util
@@ -13,6 +15,7 @@ from hypothesis import Phase, find, given
 from hypothesis import strategies as st
 
 import micrograd_plus as mg
+from micrograd_plus.machinery import trees
 from micrograd_plus.testing import check_backward, check_derivative, check_grads, check_jvp, check_vjp, gradients
 from micrograd_plus.testing.strategies import Expression, expressions
 
@@ -138,6 +141,57 @@ def test_structures_go_in_and_come_out():
     assert "the derivative of result['y'][0] of f with respect to p['w'] is wrong\n  backward       0.0, off by" in text
 
 
+class Pair(NamedTuple):
+    w: Any
+    b: Any
+
+
+@dataclass
+class Layer:
+    w: Any
+    b: Any
+
+
+class Point:
+    def __init__(self, w, b):
+        self.w, self.b = w, b
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Pair, "p.b"), (Layer, "p.b"), (Point, "p[1]")])
+def test_every_number_of_every_kind_of_structure_is_checked(kind, name, monkeypatch):
+    monkeypatch.setitem(trees.NODES, Point, (lambda p: ([p.w, p.b], None), lambda _, items: Point(*items)))
+
+    def f(p):
+        return p.w * p.b**2
+
+    args = (kind(2.0, 3.0),)
+    check_grads(f, args)
+    check_derivative(f, lambda p: kind(p.b**2, 2.0 * p.w * p.b), args)
+    text = complaint(check_derivative, f, lambda p: kind(p.b**2, p.w * p.b), args)
+    assert f"with respect to {name} is wrong\n  df             6.0, off by" in text
+    if kind is not Point:
+        assert f"again: check_derivative(f, df, ({kind.__name__}(w=2.0, b=3.0),), seed=0)" in text
+    text = complaint(check_grads, lambda p: p.w * (p.b.data if isinstance(p.b, mg.Value) else p.b), args)
+    assert f"with respect to {name} is wrong" in text
+    wrong = complaint(check_derivative, lambda x: kind(x, x * x), lambda x: kind(1.0, x), (3.0,))
+    assert f"the derivative of result{name[1:]} of f with respect to x is wrong" in wrong
+
+
+@pytest.mark.parametrize("kind", [Pair, Layer])
+def test_what_is_no_number_stays_where_it_is_in_a_structure(kind):
+    index = np.array([0, 2])
+
+    def f(p):
+        assert p.b["kind"] == "rows"
+        assert p.b["none"] is None
+        return (p.w[p.b["index"]] ** 2).sum()
+
+    p = kind(np.array([1.0, 2.0, 3.0]), {"kind": "rows", "none": None, "index": index})
+    check_derivative(f, lambda p: kind(np.array([2.0, 0.0, 6.0]), p.b), (p,))
+    text = complaint(check_derivative, f, lambda p: kind(np.array([2.0, 0.0, 7.0]), p.b), (p,))
+    assert "with respect to p.w[2] is wrong" in text
+
+
 def test_a_value_that_is_not_that_of_the_function_is_told():
     text = complaint(check_vjp, lambda x: x * x, lambda x: (x**3, lambda g: (2.0 * x * g,)), (3.0,))
     assert (
@@ -257,6 +311,23 @@ def test_a_function_that_computes_in_single_precision_is_recognised():
     assert "f computes with float32 inside" in refusal(check_derivative, within, lambda x: np.cos(x) - np.sin(x), (B,))
     check_derivative(lambda x: np.floor(1e3 * x) / 4.0, lambda x: 0.0, (0.30001,))  # simple numbers are not single ones
     check_derivative(lambda x: x, lambda x: 1.0, (0.5,))
+
+
+def test_what_returns_no_pair_and_what_is_no_function_is_named():
+    def square(x):
+        return x * x
+
+    assert refusal(check_vjp, square, lambda x: 2.0 * x, (3.0,)) == (
+        "check_vjp: f_vjp must return the value of f and a function of cotangents, got 6.0"
+    )
+    assert refusal(check_jvp, square, lambda p, t: 2.0 * p[0] * t[0], (3.0,)) == (
+        "check_jvp: f_jvp must return the value of f and its derivative, got 18.0"
+    )
+    assert refusal(check_vjp, square, lambda x: (x * x, 2.0 * x), (3.0,)) == (
+        "the function that f_vjp returned: expected a function, got 6.0"
+    )
+    assert refusal(check_derivative, square, 6.0, (3.0,)) == "df: expected a function, got 6.0"
+    assert refusal(check_backward, None, back, (3.0,)) == "f: expected a function, got None"
 
 
 def test_integers_that_would_be_moved_are_told():

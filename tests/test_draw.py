@@ -547,6 +547,13 @@ def test_a_graph_too_large_to_draw_is_refused_before_it_is_drawn():
         draw_dot(x)
 
 
+def test_two_thousand_nodes_are_drawn_and_one_more_is_refused():
+    leaves = [Value(1.0) for _ in range(2001)]
+    assert draw_dot(leaves[:-1]).source.count("label=") >= 2000
+    with pytest.raises(ValueError, match="2001 nodes are more than max_nodes=2000"):
+        draw_dot(leaves)
+
+
 # Modules in frames ----------------------------------------------------------------------------------------------------
 
 
@@ -1363,13 +1370,15 @@ def test_a_text_of_helvetica_is_as_long_as_its_letters():
     assert width("Wim i") == pytest.approx(0.944 + 0.222 + 0.833 + 0.278 + 0.222)  # from Adobe's metrics
     assert width("Wim i", bold=True) == pytest.approx(0.944 + 0.278 + 0.889 + 0.278 + 0.278)
     assert width("e\u0301") == width("e")
+    assert width("\u00a0·…∂") == pytest.approx(0.278 + 0.278 + 1.0 + 0.494)
 
 
 def test_a_png_too_large_to_be_read_says_so(loss, monkeypatch):
     header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 193, 32766)
     monkeypatch.setattr(engines, "picture", lambda *_: header)
-    with pytest.warns(UserWarning, match="this PNG is 193 x 32766 pixels, .* draw it as SVG"):
+    with pytest.warns(UserWarning, match="this PNG is 193 x 32766 pixels, .* draw it as SVG") as told:
         draw_dot(loss).pipe("png")
+    assert told[0].filename == __file__
 
 
 # The engines ----------------------------------------------------------------------------------------------------------
@@ -1394,6 +1403,38 @@ def test_each_engine_that_is_installed_draws(loss, name, monkeypatch, capfd):
     monkeypatch.setenv("MICROGRAD_PLUS_ENGINE", name)
     assert draw_dot(loss).pipe() == svg
     assert capfd.readouterr() == ("", "")  # an engine may warn of fonts, which is not the user's matter
+
+
+def test_graphviz_pure_is_found_by_its_package_or_on_the_path(monkeypatch, tmp_path):
+    program = tmp_path / "graphviz-pure"
+    program.touch()
+
+    def installed(*files):
+        monkeypatch.setattr(engines.metadata, "files", lambda name: [metadata.PackagePath(file) for file in files])
+        monkeypatch.setattr(metadata.PackagePath, "locate", lambda self: self, raising=False)
+
+    installed(tmp_path / "graphviz_pure.py", program)
+    monkeypatch.setattr(engines.shutil, "which", lambda name: None)
+    assert engines.ENGINES["graphviz-pure"]() == [str(program)]
+    installed(tmp_path / "moved-away" / "graphviz-pure")
+    assert engines.ENGINES["graphviz-pure"]() == []
+    monkeypatch.setattr(engines.shutil, "which", lambda name: str(program) if name == "graphviz-pure" else None)
+    assert engines.ENGINES["graphviz-pure"]() == [str(program)]
+
+
+def test_pygraphviz_is_an_engine_where_it_is_installed(monkeypatch):
+    monkeypatch.setattr(engines, "find_spec", {"pygraphviz": "a module"}.get)
+    assert engines.ENGINES["pygraphviz"]()[0] == sys.executable
+    monkeypatch.setattr(engines, "find_spec", {}.get)
+    assert engines.ENGINES["pygraphviz"]() == []
+
+
+def test_an_engine_may_take_a_minute(loss, monkeypatch):
+    told = []
+    monkeypatch.setattr(engines, "_output", lambda command, given, timeout: told.append(timeout) or b"<?xml </svg>")
+    draw_dot(loss).pipe("svg")
+    draw_dot(loss, timeout=3.0).pipe("svg")
+    assert told == [60.0, 3.0]
 
 
 def test_an_engine_is_given_the_arguments_of_dot_and_the_source(loss, monkeypatch, tmp_path):

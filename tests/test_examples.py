@@ -64,17 +64,17 @@ def test_backpropagation_by_hand_and_by_the_library_are_what_exact_fractions_say
     hand, library, after = example["main"](numbers, rate=1 / 64, picture=picture)
 
     exact = {name: Fraction(number) for name, number in numbers.items()}
-    assert hand["J"] == library["J"] == exact_loss(**exact)
+    assert hand["L"] == library["L"] == exact_loss(**exact)
     h, learnt = Fraction(1, 1024), dict(exact)
     for name in ("w1", "b1", "w2", "b2"):
         above, below = [exact_loss(**exact | {name: exact[name] + step}) for step in (h, -h)]
-        slope = (above - below) / (2 * h)  # exact, since J is a parabola in each of its parameters
-        assert hand[f"dJ_d{name}"] == library[f"dJ_d{name}"] == slope
+        slope = (above - below) / (2 * h)  # exact, since L is a parabola in each of its parameters
+        assert hand[f"dL_d{name}"] == library[f"dL_d{name}"] == slope
         learnt[name] -= slope / 64
     assert after == exact_loss(**learnt) <= exact_loss(**exact)
 
     lines = [line for line in capsys.readouterr().out.splitlines() if line.endswith("✓")]
-    assert [line.split()[0] for line in lines[:5]] == ["z1", "a1", "z2", "a2", "J"]
+    assert [line.split()[0] for line in lines[:5]] == ["z1", "a1", "z2", "ŷ", "L"]
     assert len(lines) == 5 + 8
     for line in lines:
         _, _, in_numbers, results = line.split(" = ")
@@ -82,20 +82,20 @@ def test_backpropagation_by_hand_and_by_the_library_are_what_exact_fractions_say
             in_numbers, results = in_numbers.replace(sign, python), results.replace(sign, python)
         by_hand, by_library = [float(result) for result in results.split()[:2]]
         assert eval(in_numbers, {"relu": lambda z: max(z, 0.0)}) == pytest.approx(by_hand, rel=1e-5) == by_library
-    assert "J" in svg(picture)
+    assert "L" in svg(picture)
 
 
 def test_the_graph_of_backpropagation_by_hand_is_the_one_in_the_docs():
     example = runpy.run_path(str(EXAMPLES / "backpropagation_by_hand.py"))
-    _, J = example["by_library"](**example["NUMBERS"])
-    assert draw_dot(J).source == (EXAMPLES.parent / "docs/images/two-layers.gv").read_text(encoding="utf-8")
+    _, L = example["by_library"](**example["NUMBERS"])
+    assert draw_dot(L).source == (EXAMPLES.parent / "docs/images/two-layers.gv").read_text(encoding="utf-8")
 
 
 def test_backpropagation_by_hand_tells_when_the_library_says_something_else(capsys):
     example = runpy.run_path(str(EXAMPLES / "backpropagation_by_hand.py"))
-    example["show"]({"dJ_dw2": "dJ_dz2 * a1"}, {"dJ_dz2": 2.0, "a1": 2.0, "dJ_dw2": 4.0}, {"dJ_dw2": 4.5})
+    example["show"]({"dL_dw2": "dL_dz2 * a1"}, {"dL_dz2": 2.0, "a1": 2.0, "dL_dw2": 4.0}, {"dL_dw2": 4.5})
     line = " ".join(capsys.readouterr().out.split())
-    assert line == "∂J/∂w2 = ∂J/∂z2 · a1 = 2 · 2 = 4 4.5 ✗ they differ"
+    assert line == "∂L/∂w2 = ∂L/∂z2 · a1 = 2 · 2 = 4 4.5 ✗ they differ"
 
 
 @pytest.fixture

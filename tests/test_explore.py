@@ -2,6 +2,7 @@
 
 import html
 import importlib
+import inspect
 import json
 import re
 import subprocess
@@ -191,6 +192,43 @@ def test_nothing_of_a_value_changes():
     assert [(x.data, x.grad, x.tangent, x.label) for x in tape(loss)] == before
 
 
+def test_each_arrow_says_which_boxes_it_joins():
+    _, loss = readme()
+    page = explore(loss)
+    nodes, homes = table(page)["nodes"], table(page)["homes"]
+    joined = {(homes[i], homes[j]) for j, row in enumerate(nodes) for i in row.get("of", ()) if isinstance(i, int)}
+    arrows = re.findall(r'data-from="(\d+)" data-to="(\d+)"', page.html)
+    assert {(int(tail), int(head)) for tail, head in arrows if tail != head} == joined  # a constant is in the same box
+
+
+def test_a_page_takes_as_many_nodes_as_a_drawing():
+    most = [inspect.signature(function).parameters["max_nodes"].default for function in (explore, mg.draw_dot)]
+    assert most == [2000, 2000]
+
+
+@pytest.mark.parametrize(
+    ("results", "title"),
+    [
+        (lambda x: [x * x], "x * x"),
+        (lambda x: [mg.sin(x), x + 1.0], "v1, v2, from 3 numbers"),
+        (lambda x: [x + i for i in range(8)], "v1, v2, v3, v4, v5, v6, v7, v8, from 9 numbers"),
+        (lambda x: [x + i for i in range(9)], "v1, v2, v3, v4, v5, v6, v7, v8, ..., from 10 numbers"),
+    ],
+)
+def test_a_page_without_a_title_is_called_by_its_formula_or_its_results(results, title):
+    page = explore(results(Value(1.0, label="x")))
+    assert re.search("<title>(.*?)</title>", page.html)[1] == title
+
+
+def test_a_formula_of_more_than_sixty_characters_is_no_title():
+    def title(name):
+        page = explore(mg.sin(Value(1.0, label=name)) * Value(2.0, label="x"))
+        return re.search("<title>(.*?)</title>", page.html)[1]
+
+    assert title("a" * 51) == f"sin({'a' * 51}) * x"
+    assert title("a" * 52) == "v2, from 4 numbers"
+
+
 def test_a_page_shows_itself():
     assert Page(["x"], "<p>").html == "<p>"
 
@@ -210,6 +248,13 @@ def test_a_gradient_is_the_sum_over_its_uses_and_over_its_paths():
         "One path leads to it:",
         "  v5 → v4 → v3 → v2 → v1 → w: 0.5 · (-6) · 1 · 1 · 1 = -3",
     ]
+
+
+def test_in_a_product_a_later_factor_is_in_parentheses_if_it_is_negative():
+    x = Value(2.0, label="x")
+    y = (x * 0.5) * -0.25 * 0.5
+    y.backward()
+    assert "0.5 · (-0.25) · 0.5 = -0.0625" in str(explain(x, y))
 
 
 def test_a_number_between_says_what_made_it_and_the_result_that_it_is_the_result():

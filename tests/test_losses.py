@@ -225,7 +225,7 @@ def test_second_derivatives_in_both_modes(loss, target):
 
 
 def test_the_curvature_of_a_huber_loss_ends_at_delta():
-    assert [hessian(lambda p: huber(p, 0.0, 2.0))(x) for x in (1.0, -1.9, 2.1, -5.0)] == [1.0, 1.0, 0.0, 0.0]
+    assert [hessian(lambda p: huber(p, 0.0, 2.0))(x) for x in (1.0, -1.9, 2.0, 2.1, -5.0)] == [1.0, 1.0, 1.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("loss", [mse, mae, huber, binary_cross_entropy])
@@ -235,6 +235,12 @@ def test_targets_may_be_values_and_get_their_gradients(loss):
     check_grads(loss, (0.75, 0.25), order=1)
     assert [p.grad, t.grad] == pytest.approx(list(grad(loss, (0, 1))(0.75, 0.25)), rel=1e-15)
     assert t.grad != 0.0
+
+
+@pytest.mark.parametrize("t", [0.0, 1.0])
+def test_a_target_at_an_end_may_be_a_value(t):
+    assert binary_cross_entropy([0.75], [Value(t)]).data == binary_cross_entropy([0.75], [t])
+    assert grad(binary_cross_entropy, 1)(0.75, t) == pytest.approx(-0.75, rel=1e-15)  # softplus(-z) - softplus(z)
 
 
 def test_outputs_of_networks_are_predictions_as_they_come():
@@ -324,6 +330,11 @@ def test_a_target_of_binary_cross_entropy_is_between_0_and_1(t):
 def test_there_must_be_the_class_that_is_right(logits, classes):
     with pytest.raises(ValueError, match="cross_entropy: "):
         cross_entropy(logits, classes)
+
+
+def test_the_classes_that_there_are_are_named():
+    with pytest.raises(ValueError, match="a class is a whole number, 0 to 2 for these logits; got 3"):
+        cross_entropy([0.0, 1.0, 2.0], 3)
 
 
 @pytest.mark.parametrize(

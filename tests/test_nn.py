@@ -282,6 +282,12 @@ def test_others_start_with_the_uniform_numbers_between_the_bounds_of_glorot(acti
     assert all(neuron.bias.data == 0.0 for neuron in layer.neurons)
 
 
+def test_a_neuron_alone_starts_as_a_layer_of_one():
+    for init in ("glorot", None):
+        alone, one, many = [Neuron(3, "tanh", init=init, seed=1, **width) for width in ({}, {"width": 1}, {"width": 9})]
+        assert alone.state_dict() == one.state_dict() != many.state_dict()
+
+
 def test_each_layer_of_a_network_starts_as_its_own_activation_and_widths_want_it():
     calls = []
 

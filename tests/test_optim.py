@@ -626,9 +626,10 @@ ARRAYS = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 2.0])
         (ARRAYS[0], r"item 0 of this ndarray is no such tuple: array"),
         ([(1.0, 2.0), (1.0, 2.0, 3.0)], r"item 1 of this list is no such tuple: \(1\.0, 2\.0, 3\.0\)"),
         (zip([1.0], [2.0], strict=True), r"got <zip object at .*> \(zip\)"),
+        ({(1.0, 2.0)}, r"got \{\(1\.0, 2\.0\)\} \(set\)"),  # which has no order
         (None, r"got None \(NoneType\)"),
     ],
-    ids=["empty", "empty array", "two arrays", "rows", "array", "triple", "zip", "none"],
+    ids=["empty", "empty array", "two arrays", "rows", "array", "triple", "zip", "set", "none"],
 )
 def test_data_that_are_no_list_of_pairs_are_refused_with_how_to_make_one(data, message):
     with pytest.raises(ValueError, match=rf"a list of tuples \(input, target\), as list\(zip\(X, y\)\).*{message}"):
@@ -943,6 +944,14 @@ def test_the_argument_of_old_says_the_new_word():
         weights(verbose=True)
     with pytest.raises(ValueError, match="backend must be None or one of python, llvm, jax; got 'numba'"):
         weights(backend="numba")
+
+
+def test_an_item_that_fails_is_named_among_arrays():
+    model = Neuron(2, "linear", seed=1)
+    data = [(np.array([float(i), 1.0]), 2.0) for i in range(3)] + [(np.array([math.nan, 1.0]), 2.0)]
+    with pytest.raises(FloatingPointError) as caught:
+        fit(model, data, mse, SGD(model.parameters(), lr=1e-3), batch_size=2, progress=False)
+    assert any("Item 3 of the data" in note for note in caught.value.__notes__)
 
 
 @pytest.mark.parametrize("backend", [None, "python"])

@@ -1,7 +1,8 @@
 """The worked examples on the chain rule and backpropagation, with the numbers that are given there.
 
 Each derivative is computed by reverse mode and by forward mode, and compared with the number, with the formula that
-sympy derives, with the same thing done by hand in NumPy, or with a finite bump. docs/chain-rule.md walks through them.
+sympy derives, with the same thing done by hand in NumPy, or with a finite bump. docs/chain-rule.md and
+docs/backpropagation.md walk through them, docs/testing.md through the backward pass of the wrong loss.
 """
 
 import itertools
@@ -91,21 +92,21 @@ def neuron(w, x, b, y):
 def test_every_step_of_a_linear_neuron_has_the_gradient_derived_by_hand(w, x, b, y):
     weight, bias = Value(w), Value(b)
     c = weight * x
-    a = c + bias
-    d = a - y
-    J = 0.5 * d**2
-    J.backward()
+    y_hat = c + bias
+    d = y_hat - y
+    L = 0.5 * d**2
+    L.backward()
     error = w * x + b - y
-    assert J.data == close(0.5 * error**2)
-    assert [node.grad for node in (J, d, a, c, weight, bias)] == close([1.0, error, error, error, error * x, error])
+    assert L.data == close(0.5 * error**2)
+    assert [node.grad for node in (L, d, y_hat, c, weight, bias)] == close([1.0, error, error, error, error * x, error])
 
 
 @pytest.mark.parametrize("numbers", NEURONS)
 def test_the_gradient_of_a_linear_neuron_is_the_one_of_sympy(numbers):
     symbols = sp.symbols("w x b y")
-    J = neuron(*symbols)
+    L = neuron(*symbols)
     at = dict(zip(symbols, map(sp.Rational, numbers), strict=True))
-    assert slopes(neuron, *numbers) == close(tuple(float(sp.diff(J, s).subs(at)) for s in symbols))
+    assert slopes(neuron, *numbers) == close(tuple(float(sp.diff(L, s).subs(at)) for s in symbols))
 
 
 @pytest.mark.parametrize(("w", "x", "b", "y"), NEURONS)
@@ -120,9 +121,9 @@ def test_steps_against_the_gradient_shrink_the_error_by_the_factor_1_minus_alpha
     losses = []
     for _ in range(4):
         w.grad = b.grad = 0.0
-        J = neuron(w, x, b, y)
-        J.backward()
-        losses.append(J.data)
+        L = neuron(w, x, b, y)
+        L.backward()
+        losses.append(L.data)
         w.data -= alpha * w.grad
         b.data -= alpha * b.grad
     assert losses == close([2.0, 0.5, 0.125, 0.03125])  # d becomes d (1 - α (x² + 1)) = d / 2
@@ -136,15 +137,15 @@ def rectified(w1, b1, w2, b2, x=1.0, y=5.0):
     z1 = w1 * x + b1
     a1 = mg.relu(z1)
     z2 = w2 * a1 + b2
-    a2 = mg.relu(z2)
-    return 0.5 * (a2 - y) ** 2, (z1, a1, z2, a2)
+    y_hat = mg.relu(z2)
+    return 0.5 * (y_hat - y) ** 2, (z1, a1, z2, y_hat)
 
 
 def test_two_layers_of_relu_give_2_2_7_7_and_the_loss_2():
-    J, steps = rectified(Value(2.0), Value(0.0), Value(3.0), Value(1.0))
+    L, steps = rectified(Value(2.0), Value(0.0), Value(3.0), Value(1.0))
     assert [node.data for node in steps] == [2.0, 2.0, 7.0, 7.0]
-    assert J.data == 2.0
-    J.backward()
+    assert L.data == 2.0
+    L.backward()
     assert [node.grad for node in steps] == [6.0, 6.0, 2.0, 2.0]
 
 

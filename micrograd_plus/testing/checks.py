@@ -20,7 +20,7 @@ from ..transforms import jvp, vjp
 from ..value import bottom
 from .diagnosis import diagnosis
 from .differences import EPS, Function
-from .judging import Claim, blamed, direction, fault_of, length, parts, paths, products, spread, unit
+from .judging import Claim, blamed, branches, direction, fault_of, length, parts, paths, products, spread, unit
 
 
 def check_grads(
@@ -167,7 +167,9 @@ def check_vjp(
     f, args, names, gradients = _prepared(f, args, "check_vjp")
     value = _result(f, args, "check_vjp")
     again = f"check_vjp({name}, {claimed}, {_short(given, 'args')}{_options(atol, rtol, seed)})"
-    _agree("check_vjp", "f_vjp", gradients.called(f_vjp, args)[0], value, again)
+    first, pullback = _pair(gradients.called(f_vjp, args), "check_vjp: f_vjp", "a function of cotangents")
+    _agree("check_vjp", "f_vjp", first, value, again)
+    _text(pullback, "the function that f_vjp returned")
 
     def slopes(args: Any, tangents: Any, cotangents: Any) -> dict[str, list[float]]:
         pullback = gradients.called(f_vjp, args)[1]
@@ -197,7 +199,8 @@ def check_jvp(
     f, args, names, gradients = _prepared(f, args, "check_jvp")
     value = _result(f, args, "check_jvp")
     again = f"check_jvp({name}, {claimed}, {_short(given, 'args')}{_options(atol, rtol, seed)})"
-    _agree("check_jvp", "f_jvp", f_jvp(gradients.thawed(args), gradients.thawed(args))[0], value, again)
+    first, _ = _pair(f_jvp(gradients.thawed(args), gradients.thawed(args)), "check_jvp: f_jvp", "its derivative")
+    _agree("check_jvp", "f_jvp", first, value, again)
 
     def slopes(args: Any, tangents: Any, cotangents: Any) -> dict[str, list[float]]:
         pushed = f_jvp(gradients.thawed(args), gradients.thawed(tangents))[1]
@@ -287,6 +290,13 @@ def _agree(caller: str, name: str, found: Any, value: Any, again: str) -> None:
             raise AssertionError(f"{caller}: {name} returned {x!r} for {place}, f returned {y!r}\nagain: {again}")
 
 
+def _pair(found: Any, name: str, second: str) -> tuple[Any, Any]:
+    """What was returned, if it is two things: f's value, and `second`."""
+    if not isinstance(found, list | tuple) or len(found) != 2:
+        raise TypeError(f"{name} must return the value of f and {second}, got {described(found)}")
+    return found[0], found[1]
+
+
 # Arguments and results ------------------------------------------------------------------------------------------------
 
 
@@ -352,8 +362,13 @@ def _is_frozen(x: Any) -> bool:
 
 
 def _holds_integers(tree: Any) -> bool:
-    items = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list | tuple) else ()
-    return _is_frozen(tree) or any(map(_holds_integers, items))
+    return _is_frozen(tree) or any(map(_holds_integers, _items(tree)))
+
+
+def _items(tree: Any) -> list[Any]:
+    """What a container holds; nothing, if it is none."""
+    parts = branches(tree)
+    return parts[1] if parts else []
 
 
 def _frozen(tree: Any) -> Any:
@@ -366,19 +381,18 @@ def _frozen_like(tree: Any, original: Any) -> Any:
         return tree
     if isinstance(original, dict) and isinstance(tree, dict):
         return {key: _frozen_like(tree.get(key, []), item) for key, item in original.items()}
-    if isinstance(original, list | tuple) and isinstance(tree, list | tuple) and len(tree) == len(original):
-        return type(original)(_frozen_like(x, item) for x, item in zip(tree, original, strict=True))
+    if (parts := branches(tree)) and len(parts[1]) == len(_items(original)):
+        return parts[2]([_frozen_like(x, item) for x, item in zip(parts[1], _items(original), strict=True)])
     return [] if _is_frozen(original) else tree
 
 
 def _thawed(moving: Any, original: Any) -> Any:
     if not _holds_integers(original):
         return moving
-    if isinstance(original, dict):
-        return {key: _thawed(moving[key], item) for key, item in original.items()}
-    if isinstance(original, list | tuple):
-        return type(original)(_thawed(x, item) for x, item in zip(moving, original, strict=True))
-    return original
+    if _is_frozen(original):
+        return original
+    _, items, built = branches(moving) or ([], [], None)
+    return built([_thawed(x, item) for x, item in zip(items, _items(original), strict=True)]) if built else moving
 
 
 def _alike(found: Any, wanted: Any, what: str, whose: str) -> None:
@@ -482,12 +496,13 @@ def _jumps_between_singles(claim: Claim) -> bool:
 
 def _arrays(tree: Any) -> list[Any]:
     """The arrays, and NumPy's own numbers, in the tree."""
-    items = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list | tuple) else ()
-    return [tree] if hasattr(tree, "dtype") else [array for item in items for array in _arrays(item)]
+    return [tree] if hasattr(tree, "dtype") else [array for item in _items(tree) for array in _arrays(item)]
 
 
 def _text(f: Function, otherwise: str = "f") -> str:
     """How to write the function: what it is printed as, if that is a program, or its name, if it has one."""
+    if not callable(f):
+        raise TypeError(f"{otherwise}: expected a function, got {described(f)}")
     if repr(f).startswith("lambda "):
         return repr(f)
     name = getattr(f, "__name__", "")
@@ -503,6 +518,9 @@ def _short(tree: Any, otherwise: str) -> str:
 def _code(tree: Any) -> str:
     if isinstance(tree, dict):
         return f"{{{', '.join([f'{key!r}: {_code(item)}' for key, item in tree.items()])}}}"
+    if fields := getattr(tree, "_fields", None) or getattr(tree, "__dataclass_fields__", None):
+        given = [f"{field}={_code(getattr(tree, field))}" for field in fields]
+        return f"{type(tree).__name__}({', '.join(given)})"
     if isinstance(tree, list | tuple):
         text = ", ".join(map(_code, tree))
         return f"[{text}]" if isinstance(tree, list) else f"({text}{',' * (len(tree) == 1)})"

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from ..machinery.trees import tree_leaves, tree_map
-from .judging import PUSHED, Claim, length, paths, slope_of, unit
+from .judging import PUSHED, Claim, branches, length, paths, slope_of, unit
 
 MOST, SOME = 400, 50  # of more numbers than the first, something like the second are looked at one by one
 NEAR = 1e-5  # how near to each other two numbers are that are called the same
@@ -84,12 +84,12 @@ def _groups(args: Any, names: list[str]) -> list[tuple[str, int, tuple[int, ...]
 
     def walk(tree: Any) -> None:
         nonlocal start
-        if isinstance(tree, dict | list | tuple):
-            for item in tree.values() if isinstance(tree, dict) else tree:
+        if parts := branches(tree):
+            for item in parts[1]:
                 walk(item)
-        else:
+        elif ways := paths("", tree):
             shape = getattr(tree, "shape", ())
-            name = names[start][: -len(paths("", tree)[0]) or None]
+            name = names[start][: -len(ways[0]) or None]
             groups.append((name, start, shape))
             start += math.prod(shape)
 
@@ -104,9 +104,9 @@ def _factor(ratio: float, claim: Claim) -> tuple[str, str]:
     sizes: set[int] = set()
 
     def walk(tree: Any) -> None:
-        if isinstance(tree, dict | list | tuple):
-            sizes.add(len(tree))
-            for item in tree.values() if isinstance(tree, dict) else tree:
+        if parts := branches(tree):
+            sizes.add(len(parts[1]))
+            for item in parts[1]:
                 walk(item)
         else:
             sizes.update((*getattr(tree, "shape", ()), math.prod(getattr(tree, "shape", ()))))

@@ -19,8 +19,9 @@ from itertools import pairwise, product
 from random import Random
 from typing import Any, NamedTuple
 
+from ..functions import is_complex, is_real
 from ..machinery.digits import dot
-from ..machinery.trees import tree_fill, tree_flatten, tree_leaves, tree_map, tree_unflatten
+from ..machinery.trees import NODES, _node_of, tree_fill, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from ..tape import operands, tape
 from ..value import Value, bottom
 from .differences import EPS, Function, complex_step, limit, slope_between
@@ -418,12 +419,24 @@ def products(xs: Any, ys: Any) -> list[float]:
 
 def paths(name: str, tree: Any) -> list[str]:
     """The name of each number in the tree, as a program writes it: w, or p['w'][1]."""
-    if isinstance(tree, dict):
-        items = [(repr(key), item) for key, item in tree.items()]
-    elif isinstance(tree, list | tuple):
-        items = [(str(i), item) for i, item in enumerate(tree)]
-    elif getattr(tree, "shape", ()):
+    if parts := branches(tree):
+        return [path for place, item in zip(*parts[:2], strict=True) for path in paths(name + place, item)]
+    if getattr(tree, "shape", ()):
         return [f"{name}[{', '.join(map(str, index))}]" for index in product(*map(range, tree.shape))]
+    return [name] if hasattr(tree, "operate") or is_real(tree) or is_complex(tree) else []
+
+
+def branches(tree: Any) -> tuple[list[str], list[Any], Callable[[list[Any]], Any]] | None:
+    """Of a container, how one writes the way to each item, the items, and how it is built of others; None of a leaf."""
+    kind: Any = type(tree)
+    node = NODES.get(kind) or (None if kind is float or hasattr(tree, "shape") else _node_of(kind))
+    if not node:
+        return None
+    items, rest = node[0](tree)
+    if isinstance(tree, dict):
+        places = [f"[{key!r}]" for key in tree]
+    elif fields := getattr(kind, "_fields", None) or getattr(kind, "__dataclass_fields__", None):
+        places = [f".{field}" for field in fields]
     else:
-        return [name]
-    return [path for key, item in items for path in paths(f"{name}[{key}]", item)]
+        places = [f"[{i}]" for i in range(len(items))]
+    return places, [*items], lambda others: node[1](rest, others)

@@ -674,6 +674,9 @@ def test_an_unknown_module_is_an_error_that_says_which_there_are(option):
         ValueError, match=r"Layer, MLP, Neuron, layers\.0, layers\.0\.neurons\.0, .*, layers\.0\.neurons\.7, \.\.\.$"
     ):
         draw_dot(MLP(1, [16, 16, 1])(Value(1.0)), **{option: "x"})
+    for neurons, end in ((8, r"layers\.0\.neurons\.7$"), (9, r"layers\.0\.neurons\.7, \.\.\.$")):  # 12 names, 13 names
+        with pytest.raises(ValueError, match=end):
+            draw_dot(MLP(1, [neurons])(Value(1.0)), **{option: "x"})
     with pytest.raises(ValueError, match="='Layer', but nothing in this graph was made by a module"):
         draw_dot(Value(1.0) * 2.0, **{option: "Layer"})
     x = Value(1.0)

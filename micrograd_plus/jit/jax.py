@@ -77,7 +77,10 @@ def _function(inputs: Sequence[Symbol], outputs: list[Any]) -> tuple[Function, s
     text = Text(inputs, outputs, TEXTS, taken=[*KERNELS, "program", "asarray", "inf", "nan"])
     names: dict[str, Any] = {"where": jnp.where, "asarray": lambda x: jnp.asarray(x, float), "inf": inf, "nan": nan}
     for name in {symbol.operation for symbol in needed(outputs)} & RULES.keys() & KERNELS.keys():
-        names[name] = over_arrays(name, _called_back, jnp, jax.scipy.special)
+        modules = (
+            [jnp, jax.scipy.special] if name != "polygamma" else []
+        )  # theirs has no negative x, and an int as order
+        names[name] = over_arrays(name, _called_back, *modules)
     lines = [f"    {name} = {value}" for name, value, _ in text.lines]
     # An output that is a number becomes an array, for it to be a result like others.
     lines.append(f"    return [{', '.join([f'asarray({result})' for result in text.results])}]")

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from itertools import pairwise
+from random import Random
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 import micrograd_plus as mg
 from micrograd_plus import derivative, grad, hessian, jit, value_and_grad, vmap
 from micrograd_plus.machinery.trees import tree_leaves
-from micrograd_plus.nn import MLP
+from micrograd_plus.nn import MLP, Adam, fit
 from micrograd_plus.nn.losses import mse
 from micrograd_plus.rules import rule
 from micrograd_plus.testing.strategies import expressions, points
@@ -347,3 +348,21 @@ def test_an_operation_of_ones_own_is_not_taken_for_a_function_of_that_name_elsew
     assert numbers(jit(value_and_grad(f), backend)(2.0)) == numbers(value_and_grad(f)(2.0))
     assert jit(vmap(f), backend)(np.array([1.0, 2.0])).tolist() == [f(1.0), f(2.0)]
     assert vmap(f)(np.array([1.0, 2.0])).tolist() == [f(1.0), f(2.0)]
+
+
+@pytest.mark.parametrize("backend", [None, "python", "llvm"])
+@pytest.mark.parametrize("bad", [1e200, nan])
+def test_a_step_that_fails_leaves_parameters_and_what_the_optimizer_remembers(backend, bad):
+    """The pair that fails comes in the third step, of a loss that is then infinite or nan."""
+    first = [(0.5, 1.0), (1.0, 2.0)]
+    model, same_model = [MLP(1, [2, 1], activation="tanh", seed=1) for _ in range(2)]
+    optimizer, expected = [Adam(m.parameters(), lr=0.1) for m in (model, same_model)]
+    fit(same_model, first, mse, expected, epochs=1, batch_size=1, seed=3, progress=False, backend=backend)
+    order = Random(3).sample(range(3), 3)  # as fit draws it
+    data = [(0.0, 0.0)] * 3
+    for place, pair in zip(order, [*[first[i] for i in Random(3).sample(range(2), 2)], (1.0, bad)], strict=True):
+        data[place] = pair
+    with pytest.raises(FloatingPointError, match="step 2"):
+        fit(model, data, mse, optimizer, epochs=1, batch_size=1, seed=3, progress=False, backend=backend)
+    assert optimizer.state_dict() == expected.state_dict()
+    assert [p.data for p in model.parameters()] == [p.data for p in same_model.parameters()]

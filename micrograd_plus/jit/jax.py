@@ -77,10 +77,8 @@ def _function(inputs: Sequence[Symbol], outputs: list[Any]) -> tuple[Function, s
     text = Text(inputs, outputs, TEXTS, taken=[*KERNELS, "program", "asarray", "inf", "nan"])
     names: dict[str, Any] = {"where": jnp.where, "asarray": lambda x: jnp.asarray(x, float), "inf": inf, "nan": nan}
     for name in {symbol.operation for symbol in needed(outputs)} & RULES.keys() & KERNELS.keys():
-        modules = (
-            [jnp, jax.scipy.special] if name != "polygamma" else []
-        )  # theirs has no negative x, and an int as order
-        names[name] = over_arrays(name, _called_back, *modules)
+        theirs = (jnp, jax.scipy.special) if name != "polygamma" else ()  # whose x is positive, and its order an int
+        names[name] = over_arrays(name, _called_back, *theirs)
     lines = [f"    {name} = {value}" for name, value, _ in text.lines]
     # An output that is a number becomes an array, for it to be a result like others.
     lines.append(f"    return [{', '.join([f'asarray({result})' for result in text.results])}]")

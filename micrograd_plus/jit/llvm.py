@@ -141,7 +141,8 @@ class Program:
         room, address = memory
         self._pack(room, 0, *leaves)
         self._run(address)
-        self._code.check()
+        if self._code.callbacks:
+            self._code.check()
         result = self._unpack(room, 8 * self._code.n)
         self._memory.append(memory)
         return self._fill(result)
@@ -324,7 +325,7 @@ class _Code:
 
     def check(self) -> None:
         """Raise what Python raised in a callback."""
-        if self.callbacks and (errors := vars(_raised).pop("errors", None)):
+        if errors := vars(_raised).pop("errors", None):
             raise errors[0]
 
     def _callback(self, operation: str, arity: int) -> int:

@@ -116,17 +116,15 @@ class Program:
         asked = any(symbol.operation in SIGNS and symbol.by_chain for symbol in symbols)  # the result would not tell
         terms = " + ".join(structures.total(plain, "y")) or "0.0"
         self._total: Function = eval(f"lambda y: {terms}")
-        self._has_times, self._is_tried = "times" in kinds and not asked, bool(kinds & {"times", "where"})
+        self._has_times = "times" in kinds and not asked
         names = {**KERNELS, "abs": builtins.abs, "inf": inf, "nan": nan, "array": array}
         names |= {name: getattr(math, name) for name in UNBOUNDED}
         table = TEXTS | TIMES if asked else TEXTS
         self.source, self._run = _written(Text(inputs, outputs, table, taken=NAMES), plain, names)
-        self._careful: Function | None = None
-
-        def again() -> Function:
-            return _written(Text(inputs, outputs, CAREFUL, taken=NAMES), plain, careful_names())[1]
-
-        self._again = again
+        self._careful: Any = None
+        self._again: Any = None  # what makes the careful program; it is seldom needed, and keeps the symbols
+        if kinds & {"times", "where"}:
+            self._again = lambda: _written(Text(inputs, outputs, CAREFUL, taken=NAMES), plain, careful_names())[1]
 
     def __call__(self, leaves: Sequence[float]) -> Any:
         if not {float}.issuperset(map(type, leaves)):
@@ -136,7 +134,7 @@ class Program:
             if not self._has_times or self._total(result) <= inf:
                 return self._fill(result) if self._fill else result
         except (ValueError, ArithmeticError):
-            if not self._is_tried:
+            if not self._again:
                 raise
         self._careful = self._careful or self._again()
         result = self._careful(*leaves)

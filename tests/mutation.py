@@ -1,16 +1,16 @@
-"""Mutation testing: would the tests notice if the code were wrong? tests/mutants.md tells what came out.
+"""Mutation testing: would the tests notice if the code were wrong? docs/mutants.md tells what came out.
 
     pip install -e ".[test,mutation]"
     python tests/mutation.py learn                 # once: which test runs which line, and how long it takes
     python tests/mutation.py run core              # every mutant of the core
     python tests/mutation.py run rest              # 1,000 mutants of the other files, drawn by a seed
-    python tests/mutation.py run core --again 60   # what survived: more tests, 60 seconds of them, and more examples
+    python tests/mutation.py run core --again 20   # what survived: on 20 seconds of tests, with all their examples
     python tests/mutation.py report
 
-Cosmic Ray's operators change the package in one place. Then the tests that run the changed statement are run, and
-others that run the file, quick ones first, until one fails: as many of them as took 6 seconds together when nothing
-was changed, with 10 examples for each property. A mutant on which none fails survives: either it is equivalent to the
-original, or a test is missing. One on which a test hangs is killed, and counted apart as a timeout.
+Cosmic Ray's operators change the package in one place. Then tests are run until one fails: those of the file's own
+test file, and of those that have most to do with the changed statement, quick ones first; so many that they took 8
+seconds together when nothing was changed, with 10 examples for each property. A mutant on which none fails survives:
+either it is equivalent to the original, or a test is missing. One on which a test hangs is killed, as a timeout.
 
 Each of two processes has a copy of the tree, and has imported what the tests import besides the package; a mutant runs
 in a fork of it. Results are kept in build/mutants.jsonl, and an interrupted run goes on where it was.
@@ -44,59 +44,64 @@ from hypothesis import Phase, settings
 ROOT = Path(__file__).parent.parent
 COVERAGE, TIMES, RESULTS = (ROOT / "build" / name for name in ("mutation.coverage", "times.json", "mutants.jsonl"))
 SEED, SAMPLE = 16, 1000
-CORE = "value tape transforms rules functions machinery/operators machinery/operations machinery/trees machinery/fast"
-CORE = [f"micrograd_plus/{name}.py" for name in (CORE + " machinery/digits").split()]
+CORE = ["value", "tape", "transforms", "rules", "functions"]
+CORE += [f"machinery/{name}" for name in ("operators", "operations", "trees", "fast", "digits")]
+CORE = [f"micrograd_plus/{name}.py" for name in CORE]
 REST = sorted({str(path.relative_to(ROOT)) for path in ROOT.glob("micrograd_plus/**/*.py")}.difference(CORE))
-QUIET = ["-q", "-p", "mutation", "-p", "no:cacheprovider"]
-QUIET += [f"--ignore=tests/test_{name}.py" for name in ("explore_browser", "build", "types", "links")]
-PRELOADED = "numpy scipy.special scipy.optimize mpmath sympy llvmlite.binding graphviz jax.numpy"
+UNSEEN = "tests/test_fast.py"  # which runs the first of the core in a process of its own
+PYTEST = ["-q", "-p", "mutation", "-p", "no:cacheprovider"]
+PYTEST += [f"--ignore=tests/test_{name}.py" for name in ("explore_browser", "build", "types", "links")]
+PRELOADED = ["numpy", "scipy.special", "scipy.optimize", "mpmath", "sympy", "llvmlite.binding", "graphviz", "jax.numpy"]
 # One replacement for each of arithmetic, and the negation and the bound of each comparison. Not RemoveDecorator:
-# without `@rule` the whole operation is gone, and any test would notice.
+# without `@rule` the whole operation is gone, and any test would notice; nor `==` for `is`, which mostly is the same.
 OPERATORS = r"""core/(AddNot|NumberReplacer|ExceptionReplacer|ZeroIterationForLoop|Replace(
     BinaryOperator_(Add_Sub|Sub_Add|Mul_Div|Div_Mul|FloorDiv_Mul|Mod_Mul|Pow_Mul|BitOr_BitAnd|BitAnd_BitOr)|
     ComparisonOperator_(Lt_LtE|Lt_GtE|LtE_Lt|LtE_Gt|Gt_GtE|Gt_LtE|GtE_Gt|GtE_Lt|Eq_NotEq|NotEq_Eq)|
-    ComparisonOperator_(Is_IsNot|IsNot_Is|Is_Eq|IsNot_NotEq)|UnaryOperator_Delete_(USub|Not)|
+    ComparisonOperator_(Is_IsNot|IsNot_Is)|UnaryOperator_Delete_(USub|Not)|
     TrueWithFalse|FalseWithTrue|AndWithOr|OrWithAnd|BreakWithContinue|ContinueWithBreak))"""
 OPERATORS = [name for name in sorted(operator_names()) if re.fullmatch(OPERATORS, name, re.VERBOSE)]
 
+# The mutants ----------------------------------------------------------------------------------------------------------
+
 
 def mutants(path):
-    """All changes of a file that can make a difference, each with a name that lasts as long as its line."""
+    """All changes of a file that can make a difference, each with a key that lasts as long as its line."""
     source = (ROOT / path).read_text(encoding="utf-8")
-    idle, identical, seen = [], [], Counter()
+    idle, seen = [], Counter()
     for node in ast.walk(ast.parse(re.sub(r"[^\x00-\x7f]", "_", source))):  # so that its columns are parso's
         idle += [part for name in ("annotation", "returns") if (part := getattr(node, name, None))]
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             idle += [node.test, *node.body]
+        elif isinstance(node, ast.Assign) and ast.unparse(node).startswith("TYPE_CHECKING"):
+            idle.append(node)
         elif isinstance(node, ast.keyword) and node.arg == "strict":  # an assertion
             idle.append(node.value)
-        elif isinstance(node, ast.Compare) and re.search(r"\b(type\(|None|True|False)", ast.unparse(node)):
-            identical.append(node)  # `is` and `==` say the same
-    nodes = list(ast_nodes(get_ast(source)))
+    nodes, lines = list(ast_nodes(get_ast(source))), source.splitlines()
     for operator in OPERATORS:
-        skipped = idle + identical * operator.endswith(("Is_Eq", "IsNot_NotEq"))
         places = [place for node in nodes for place, _ in get_operator(operator)().mutation_positions(node)]
         for occurrence, place in enumerate(places):
-            if not any((n.lineno, n.col_offset) <= place < (n.end_lineno, n.end_col_offset) for n in skipped):
-                name = f"{path} {operator} {place[1]} {source.splitlines()[place[0] - 1].strip()}"
+            if not any((n.lineno, n.col_offset) <= place < (n.end_lineno, n.end_col_offset) for n in idle):
+                name = f"{path} {operator} {place[1]} {lines[place[0] - 1].strip()}"
                 seen[name] += 1
                 key = hashlib.sha256(f"{SEED} {name} {seen[name]}".encode()).hexdigest()[:20]
                 yield {"key": key, "path": path, "line": place[0], "operator": operator, "occurrence": occurrence}
 
 
 def drawn(part):
-    if part == "core":
-        return [mutant for path in CORE for mutant in mutants(path)]
-    rest = [mutant for path in REST for mutant in mutants(path)]
-    return sorted(rest, key=lambda mutant: mutant["key"])[:SAMPLE]
+    """Those of the core, all of them, or a sample of the rest, in the order of the files."""
+    chosen = [mutant for path in (CORE if part == "core" else REST) for mutant in mutants(path)]
+    if part == "rest":
+        chosen = sorted(chosen, key=lambda mutant: mutant["key"])[:SAMPLE]
+    return sorted(chosen, key=lambda mutant: ((CORE + REST).index(mutant["path"]), mutant["line"]))
 
+
+# This file is a plugin of pytest, too ---------------------------------------------------------------------------------
 
 times, failed = Counter(), set()
 
 
 def pytest_sessionstart():
-    """This file is a plugin of pytest, too: a few examples for each property, and no time spent on shrinking."""
-    if "FEW" in os.environ:
+    if "FEW" in os.environ:  # examples for each property, and no time spent on shrinking
         phases = [Phase.explicit, Phase.generate]
         settings.register_profile("few", settings.get_profile("ci"), max_examples=10, phases=phases)
         settings.load_profile("few")
@@ -104,8 +109,7 @@ def pytest_sessionstart():
 
 def pytest_runtest_logreport(report):
     times[report.nodeid] += report.duration
-    if report.failed:
-        failed.add(report.nodeid)
+    failed.update([report.nodeid] * report.failed)
 
 
 def pytest_sessionfinish(session):
@@ -114,7 +118,7 @@ def pytest_sessionfinish(session):
 
 
 class Chosen:
-    """A plugin, too: of the tests found, those that are named, in this order."""
+    """Of the tests found, those that are named, in this order."""
 
     def __init__(self, tests):
         self.place = {test: place for place, test in enumerate(tests)}
@@ -123,49 +127,75 @@ class Chosen:
         items[:] = sorted((i for i in items if i.nodeid in self.place), key=lambda item: self.place[item.nodeid])
 
 
-def failure(sessions):
-    """The number of the first session of pytest, which are (arguments, plugin, seconds), that fails; or 0."""
-    for number, (arguments, plugin, seconds) in enumerate(sessions, 1):
-        signal.alarm(int(seconds))  # is deadly
-        options = ["-x", "--disable-plugin-autoload", "-p", "_hypothesis_pytestplugin"]
-        if pytest.main([*QUIET, *options, *arguments], plugins=[plugin]) not in (0, 5):  # 5: no test was found
-            return number
-    return 0
+# A mutant and its tests -----------------------------------------------------------------------------------------------
 
 
-def failure_in_a_fork(sessions):
-    """The same; a negative number is the signal that ended the fork, among them SIGALRM."""
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setsid()
-            log = os.open(os.environ.get("MUTATION_LOG", os.devnull), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-            os.dup2(log, 1), os.dup2(log, 2)
-            os._exit(failure(sessions))
-        finally:
-            os._exit(255)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)  # what it may have started
-    return status
+def choice(path, runs, times, seconds):
+    """A function from a line of a file to the tests for it with their times, for so many seconds."""
+    statements, files = [], defaultdict(set)
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.stmt):
+            header = hasattr(node, "body") and not isinstance(node, ast.FunctionDef | ast.ClassDef)
+            end = node.body[0].lineno - 1 if header else node.end_lineno
+            statements.append(range(node.lineno, max(node.lineno, end) + 1))
+    runs = {line: {test.partition("|")[0] for test in tests}.intersection(times) for line, tests in runs.items()}
+    for test in set().union(*runs.values()):
+        files[test.partition("::")[0]].add(test)
+    unseen = {test: times[test] for test in times if test.startswith(UNSEEN) and path in CORE and seconds > 8.0}
+
+    def choose(line):
+        """Half of the time for its own file of tests, half of the rest for the one that is most about it, ..."""
+        statement = min((lines for lines in statements if line in lines), key=len, default=[line])
+        nearer = set().union(*(runs.get(at, ()) for at in statement)) or set().union(*runs.values())
+        about = {file: len(tests & nearer) ** 2 / len(tests) for file, tests in files.items()}
+        own, chosen, left = {path, f"tests/test_{Path(path).stem}.py"}, {}, seconds
+        for file in sorted(files, key=lambda file: (file not in own, -about[file], file)):
+            left -= 1.0  # what a file costs by itself
+            share = left / 2
+            for test in sorted(files[file], key=lambda test: (test not in nearer, times[test], test)):
+                if times[test] < share:
+                    chosen[test], share, left = times[test], share - times[test], left - times[test]
+        return chosen | unseen
+
+    return choose
 
 
 def move_to_a_copy(folder):
     """For each process a copy of the tree, before the installed package; and a bound on a mutant's memory."""
     os.chdir(tempfile.mkdtemp(dir=folder))
     shutil.copytree(ROOT, ".", ignore=shutil.ignore_patterns(".*", "__pycache__", "build", "dist"), dirs_exist_ok=True)
-    sys.path[0] = os.environ["PYTHONPATH"] = os.getcwd()
-    sys.path.insert(1, "tests")
+    sys.path[:1] = [os.getcwd(), "tests"]
+    os.environ["PYTHONPATH"] = os.getcwd()
     os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
     resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30, 8 * 2**30))
-    for name in PRELOADED.split():
+    for name in PRELOADED:
         importlib.import_module(name)
-    assert "micrograd_plus" not in sys.modules
     gc.freeze()
     sys.dont_write_bytecode = False
-    assert failure_in_a_fork([(["--collect-only"], None, 600)]) == 0
-    sys.dont_write_bytecode = True
-    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    assert first_failure([([], ["--collect-only"], 600)]) == 0
+    sys.dont_write_bytecode, os.environ["PYTHONDONTWRITEBYTECODE"] = True, "1"
+
+
+def first_failure(sessions):
+    """Run pytest in a fork, on each (plugins, arguments, seconds): the number of the first session that fails, or 0; a
+    negative number is the signal that ended the fork, SIGALRM if it took too long."""
+    if (child := os.fork()) == 0:
+        try:
+            os.setsid()
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.dup2(1, 2)
+            for number, (plugins, arguments, seconds) in enumerate(sessions, 1):
+                signal.alarm(int(seconds))
+                options = ["-x", "--disable-plugin-autoload", "-p", "_hypothesis_pytestplugin", *arguments]
+                if pytest.main(PYTEST + options, plugins) not in (0, 5):  # 5: no test was found
+                    os._exit(number)
+            os._exit(0)
+        finally:
+            os._exit(255)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # what it may have started
+    return status
 
 
 killers = Counter()  # which files of tests killed mutants of a file: these are tried first
@@ -177,8 +207,7 @@ def examine(mutant, tests):
     source, stat = path.read_text(encoding="utf-8"), path.stat()
     changed = mutate_code(source, get_operator(mutant["operator"])(), mutant["occurrence"])
     pairs = zip(source.splitlines(), changed.splitlines(), strict=False)
-    old, new = next(((old, new) for old, new in pairs if old != new), ("", ""))
-    mutant |= {"old": old.strip(), "new": new.strip(), "tests": len(tests)}
+    mutant["old"], mutant["new"] = next(((a.strip(), b.strip()) for a, b in pairs if a != b), ("", ""))
     try:
         compile(changed, path, "exec")
     except SyntaxError:
@@ -187,68 +216,21 @@ def examine(mutant, tests):
     for test, seconds in tests.items():
         files[test.partition("::")[0]][test] = seconds
     order = sorted(files, key=lambda file: -killers[path, file])
-    sessions = [([f], Chosen(files[f]), 20 + 10 * sum(files[f].values())) for f in order]
     path.write_text(changed, encoding="utf-8")
-    status = failure_in_a_fork(sessions)
+    status = first_failure([([Chosen(files[f])], [f], 20 + 10 * sum(files[f].values())) for f in order])
     path.write_text(source, encoding="utf-8")
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # its bytecode holds again
-    if status <= 0:
-        outcome = {0: "survived", -signal.SIGALRM: "timeout"}.get(status, "killed")
-        return mutant | {"outcome": outcome}
-    by = order[status - 1] if status <= len(order) else ""
-    killers[path, by] += 1
-    return mutant | {"outcome": "killed", "by": by}
+    if 0 < status <= len(order):
+        killers[path, order[status - 1]] += 1
+    return mutant | {"outcome": {0: "survived", -signal.SIGALRM: "timeout"}.get(status, "killed")}
 
 
-def tests_of(path, runs, times):
-    """For a line, the tests that run its statement, then those that run its file; the quick ones of each first."""
-    statements = []
-    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.stmt):
-            end = node.body[0].lineno - 1 if hasattr(node, "body") else node.end_lineno
-            statements.append(range(node.lineno, max(node.lineno, end) + 1))
-    that_run = {line: {test.partition("|")[0] for test in tests} for line, tests in runs.items()}
-    files = defaultdict(set)
-    all_tests = set().union(*that_run.values()).intersection(times)
-    for test in all_tests:
-        files[test.partition("::")[0]].add(test)
-
-    def choose(line, seconds):
-        """Half of the time for the file with most tests that run the statement, half of the rest for the next"""
-        statement = min((lines for lines in statements if line in lines), key=len, default=[line])
-        nearer = set().union(*(that_run.get(at, ()) for at in statement)).intersection(times) or set(all_tests)
-        chosen = {}
-        for file in sorted(files, key=lambda file: (-len(files[file] & nearer), file)):
-            seconds -= 1.0  # what a file costs by itself
-            share = seconds / 2
-            for test in sorted(files[file], key=lambda test: (test not in nearer, times[test], test)):
-                if times[test] < share:
-                    chosen[test] = times[test]
-                    share -= times[test]
-                    seconds -= times[test]
-        return chosen
-
-    return choose
-
-
-def in_copies():
-    return ProcessPoolExecutor(2, initializer=move_to_a_copy, initargs=(tempfile.mkdtemp(),))
-
-
-def failing(file, tests):
-    return failure_in_a_fork([([file], Chosen(tests), 1000)])
+# The program ----------------------------------------------------------------------------------------------------------
 
 
 def learn():
-    """Which test runs which line, for how long, which passes on a few examples, and whether those pass in a fork."""
     os.environ |= {"COVERAGE_FILE": str(COVERAGE), "FEW": "yes"}
-    pytest.main([*QUIET, "-n2", "--cov=micrograd_plus", "--cov-context=test", "--cov-report="])
-    files = defaultdict(list)
-    for test in json.loads(TIMES.read_text())["few"]:
-        files[test.partition("::")[0]].append(test)
-    with in_copies() as pool:
-        for file, bad in zip(files, pool.map(failing, files, files.values()), strict=True):
-            print(file, "fails" if bad else "passes")
+    pytest.main([*PYTEST, "-n2", "--cov=micrograd_plus", "--cov-context=test", "--cov-report="])
 
 
 def results():
@@ -263,13 +245,11 @@ def run(part, paths, again):
     known = {key for key, result in results().items() if not (again and result["outcome"] == "survived")}
     todo = [m for m in drawn(part) if m["key"] not in known and m["path"].startswith(tuple(paths or [""]))]
     choose = {
-        path: tests_of(path, data.contexts_by_lineno(str(ROOT / path)), times) for path in {m["path"] for m in todo}
+        path: choice(path, data.contexts_by_lineno(str(ROOT / path)), times, again or 8.0) for path in CORE + REST
     }
-    with in_copies() as pool, RESULTS.open("a", encoding="utf-8") as log:
-        jobs = []
-        for mutant in sorted(todo, key=lambda mutant: ((CORE + REST).index(mutant["path"]), mutant["line"])):
-            chosen = choose[mutant["path"]](mutant["line"], again or 6.0)
-            jobs.append(pool.submit(examine, mutant, chosen))
+    pool = ProcessPoolExecutor(2, initializer=move_to_a_copy, initargs=(tempfile.mkdtemp(),))
+    with pool, RESULTS.open("a", encoding="utf-8") as log:
+        jobs = [pool.submit(examine, mutant, choose[mutant["path"]](mutant["line"])) for mutant in todo]
         for done, job in enumerate(as_completed(jobs), 1):
             print(json.dumps(job.result()), file=log, flush=True)
             print(f"\r{done} of {len(jobs)} ", end="", file=sys.stderr, flush=True)
@@ -281,8 +261,8 @@ def report():
         counts = defaultdict(Counter)
         for mutant in drawn(part):
             result = known.get(mutant["key"], {"outcome": "not run"})
-            for name in (mutant["path"], f"all of {part}"):
-                counts[name][result["outcome"]] += 1
+            counts[mutant["path"]][result["outcome"]] += 1
+            counts[f"all of {part}"][result["outcome"]] += 1
             if result["outcome"] == "survived":
                 print("{path}:{line} {operator}\n- {old}\n+ {new}".format(**result | mutant))
         for name, count in counts.items():

@@ -66,6 +66,25 @@ KINDS = {
     "shares": (lambda x, y: mg.softmax([x, y, 1.0])[0] * mg.logsumexp([x, x * y, 0.5]), [(0.3, -0.7), (1.0, 1.0)]),
     "the remainder": (lambda x, y: mg.where(x > 0.0, x % 3.0, x % -3.0) * y, [(7.5, 2.0), (-7.5, 2.0)]),
     "norms": (lambda x, y: mg.hypot(x, y) * mg.atan2(y, x) + mg.dot([x, y], [y, x]), [(3.0, -4.0)]),
+    "the gamma function": (
+        lambda x, y: mg.gamma(x) * mg.lgamma(y) + mg.digamma(x * x) - mg.polygamma(2, abs(y)),
+        [(2.5, 0.75), (-1.25, 3.0), (4.5, -0.5)],
+    ),
+    "the bell's tail": (lambda x, y: mg.log_ndtr(x * y) + y * mg.log_ndtr(-x), [(0.5, 1.5), (30.0, -1.5)]),
+    "waves": (lambda x, y: mg.sinc(x) * y + mg.sinc(x * y), [(0.2, 1.5), (1.75, -2.5)]),
+    "entropies": (
+        lambda x, y: mg.xlogy(x, y) + mg.logit(mg.expit(x)) * mg.logaddexp(x, y) + mg.log(y, 3.0),
+        [(0.5, 1.5), (-2.0, 0.25)],
+    ),
+    "longer vectors": (
+        lambda x, y: mg.norm([x, y, x * y]) * mg.hypot(x, y, 2.0) + mg.dist([x, y, 1.0], [y, 0.5, x]) ** 3.0,
+        [(3.0, -4.0), (0.5, 2.0)],
+    ),
+    "angles and powers": (lambda x, y: mg.exp2(x) * mg.radians(y) + mg.degrees(x) * mg.prod([x, y, y]), [(0.5, -3.0)]),
+    "pieces": (
+        lambda x, y: mg.fmod(x, 3.0) * y + mg.remainder(x, y) + mg.copysign(x, y) * mg.trunc(x) + mg.clip(y, -1.0, 2.0),
+        [(7.5, 2.25), (-7.5, -2.25)],
+    ),
     "a mask": (lambda x, y: mg.relu(x - 1.0) * mg.sqrt(abs(y)) * x, [(0.5, 2.0), (1.5, 2.0)]),
 }
 

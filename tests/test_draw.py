@@ -674,6 +674,9 @@ def test_an_unknown_module_is_an_error_that_says_which_there_are(option):
         ValueError, match=r"Layer, MLP, Neuron, layers\.0, layers\.0\.neurons\.0, .*, layers\.0\.neurons\.7, \.\.\.$"
     ):
         draw_dot(MLP(1, [16, 16, 1])(Value(1.0)), **{option: "x"})
+    for neurons, end in ((8, r"layers\.0\.neurons\.7$"), (9, r"layers\.0\.neurons\.7, \.\.\.$")):  # 12 names, 13 names
+        with pytest.raises(ValueError, match=end):
+            draw_dot(MLP(1, [neurons])(Value(1.0)), **{option: "x"})
     with pytest.raises(ValueError, match="='Layer', but nothing in this graph was made by a module"):
         draw_dot(Value(1.0) * 2.0, **{option: "Layer"})
     x = Value(1.0)
@@ -1468,6 +1471,11 @@ def test_an_engine_that_hangs_gives_way_to_the_next_or_is_an_error(loss, monkeyp
     assert draw_dot(loss, timeout=0.5).pipe().startswith(b"<?xml")
     monkeypatch.setenv("MICROGRAD_PLUS_TIMEOUT", "0.5")
     with pytest.raises(RuntimeError, match=r"dot took longer than 0\.5 s \(timeout= or MICROGRAD_PLUS_TIMEOUT"):
+        draw_dot(loss, engine="dot").pipe()
+    monkeypatch.delenv("MICROGRAD_PLUS_TIMEOUT")
+    clock = iter([0.0, 60.1])  # when it starts, and when it is waited for
+    monkeypatch.setattr(engines, "monotonic", lambda: next(clock))
+    with pytest.raises(RuntimeError, match=r"dot took longer than 60 s"):
         draw_dot(loss, engine="dot").pipe()
     monkeypatch.setenv("MICROGRAD_PLUS_TIMEOUT", "soon")
     with pytest.raises(ValueError, match="MICROGRAD_PLUS_TIMEOUT='soon' is no number of seconds"):

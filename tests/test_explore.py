@@ -201,6 +201,18 @@ def test_each_arrow_says_which_boxes_it_joins():
     assert {(int(tail), int(head)) for tail, head in arrows if tail != head} == joined  # a constant is in the same box
 
 
+def test_a_slope_stands_in_the_middle_of_its_arrow():
+    page = explore(mg.sin(Value(1.0, label="x"))).html
+    tail, head = [part.split("</g>")[0] for part in page.split('<g class="node"')[1:]]
+    ends = [[float(x) for x in re.findall(r"(-?[\d.]+),-", part)] for part in (tail, head)]
+    middle = re.search(r'text-anchor="middle" x="([\d.]+)"[^>]*><tspan>∂ ', page)[1]
+    assert float(middle) == pytest.approx((max(ends[0]) + min(ends[1])) / 2, abs=5.0)
+
+
+def test_a_page_says_how_large_it_is():
+    assert repr(Page(["x", "y"], "π" * 20_000)).startswith("<a page of 2 numbers, 40.0 kB: ")
+
+
 def test_a_page_takes_as_many_nodes_as_a_drawing():
     most = [inspect.signature(function).parameters["max_nodes"].default for function in (explore, mg.draw_dot)]
     assert most == [2000, 2000]

@@ -51,6 +51,23 @@ def test_an_order_that_is_no_whole_number_is_refused_before_anything_runs(n):
         derivative(lambda x: x, n)
 
 
+def test_a_program_runs_again_when_a_transform_is_over_or_has_failed():
+    calls = []
+
+    def f(x):
+        calls.append(x)
+        return x * x
+
+    program = mg.jit(f)
+    assert program(2.0) == 4.0
+    assert grad(lambda x: program(x) * x)(2.0) == 12.0
+    with pytest.raises(ZeroDivisionError):
+        derivative(lambda x: x / 0.0)(1.0)
+    assert len(calls) == 2  # to be compiled, and inside grad, which looks at the operations
+    assert program(3.0) == 9.0
+    assert len(calls) == 2
+
+
 def test_the_result_of_a_constant_function_is_its_number_and_its_derivative_zero():
     for constant in (5, 5.0, np.float64(5.0), Fraction(5)):
         number = float(constant)

@@ -32,8 +32,8 @@ def jit(f: Function | None = None, backend: str = "python", *, static_argnums: i
 
     It calls f once for each structure of the arguments, to write down a program; the arguments of the numbers
     `static_argnums` are no numbers to it, but a part of the structure, as a loop count is. Numbers that f takes from
-    elsewhere are constants of the program. Where an argument is a Value, or while a transform runs, it calls f itself;
-    where f has no program, too, with a warning. `source` is the text of the latest program, `reason` says why the
+    elsewhere are constants of the program. Where an argument is a Value it calls f itself; so it does, with a warning,
+    inside of a transform, and where f has no program. `source` is the text of the latest program, `reason` says why the
     latest call had none. As a decorator it is `@jit` or `@jit(backend="llvm")`.
 
     The `backend` is "python", straight lines of floats; "llvm", machine code by llvmlite; or "jax", the same program
@@ -87,6 +87,8 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if running.depth:  # what it would be recorded by is around it
+            if not (running.recording or running.mapping):
+                self._tell("inside of a transform it runs as Values; jit(grad(f)) is compiled, grad(jit(f)) is not")
             return self.__wrapped__(*args, **kwargs)
         take, program = self._quick
         if not kwargs and (leaves := take(args)) is not None:
@@ -98,19 +100,23 @@ class Compiled:
         try:
             program, leaves = self._program(args, kwargs)
         except _NoProgram as reason:
-            self.reason = str(reason)
             result = self.__wrapped__(*args, **kwargs)
-            if not reason.quiet and not self._warned:
-                import warnings
-
-                self._warned = True
-                warnings.warn(f"jit: {self.__name__} is not compiled: {reason}", RuntimeWarning, stacklevel=2)
+            self._tell(str(reason), reason.quiet)
             return result
         self.reason = ""
         try:
             return program(leaves)
         except (ValueError, ArithmeticError):
             return self.__wrapped__(*args, **kwargs)  # which raises the same, or tells 0 · ∞ = 0
+
+    def _tell(self, reason: str, quiet: bool = False) -> None:
+        """Keep why this call has no program; the first one is told, if it is not as it should be."""
+        self.reason = reason
+        if not quiet and not self._warned:
+            import warnings
+
+            self._warned = True
+            warnings.warn(f"jit: {self.__name__} is not compiled: {reason}", RuntimeWarning, stacklevel=3)
 
     def buffer(self, *args: Any, **kwargs: Any) -> Any:
         """The program for arguments like these over two flat arrays: all that is left of a call is the computation.

@@ -221,7 +221,8 @@ def examine(mutant, tests):
     path.write_text(source, encoding="utf-8")
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # its bytecode holds again
     if 0 < status <= len(order):
-        killers[path, order[status - 1]] += 1
+        mutant["by"] = order[status - 1]
+        killers[path, mutant["by"]] += 1
     return mutant | {"outcome": {0: "survived", -signal.SIGALRM: "timeout"}.get(status, "killed")}
 
 

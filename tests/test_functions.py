@@ -7,12 +7,13 @@ from fractions import Fraction
 from math import inf, nan
 
 import mpmath
+import numpy as np
 import pytest
 from mpmath import mp, mpc
 
 import micrograd_plus as mg
 from micrograd_plus import Value
-from micrograd_plus.functions import KERNELS, over_numbers, real
+from micrograd_plus.functions import KERNELS, is_real, over_numbers, real
 from micrograd_plus.machinery.digits import times
 from micrograd_plus.rules import FUNCTIONS, RULES
 
@@ -76,6 +77,18 @@ def test_values_at_the_ends_and_jumps(function, x, result):
     assert function(Value(x)).data == result
 
 
+@pytest.mark.parametrize(("x", "y"), [(-1e200, 3.0), (-0.5, -2001.0), (-1e200, 2.0), (1e200, 3.0)])
+def test_a_power_that_overflows_is_infinite_with_the_sign_of_the_exact_one(x, y):
+    sign = -1.0 if x < 0.0 and y % 2.0 == 1.0 else 1.0
+    assert mg.pow(x, y) == sign * inf == float(mpmath.mpf(x) ** y)
+
+
+def test_the_derivatives_of_lgamma_fade_and_its_slope_grows():
+    ends = [mg.polygamma(float(n), inf) for n in range(4)]
+    assert ends == [inf, 0.0, 0.0, 0.0]
+    assert [math.copysign(1.0, x) for x in ends] == [1.0, 1.0, -1.0, 1.0]  # as of polygamma(n, 1e300)
+
+
 def test_numbers_of_all_kinds_become_floats():
     numpy = pytest.importorskip("numpy")
     for number in (4, True, Fraction(1, 2), numpy.float32(0.5), numpy.int64(9), numpy.array(4.0)[()]):
@@ -105,6 +118,22 @@ def test_what_is_no_number_is_named(program, message):
     with pytest.raises(TypeError) as raised:
         program()
     assert str(raised.value) == message
+
+
+@pytest.mark.parametrize("error", [TypeError, ValueError])
+def test_what_says_that_it_is_no_number_is_none(error):
+    class Almost:
+        def __float__(self):
+            raise error("not today")
+
+    with pytest.raises(TypeError, match=r"sin: expected a number, got .*Almost"):
+        mg.sin(Almost())
+
+
+def test_an_array_of_one_number_is_no_number_and_text_in_an_array_neither():
+    assert is_real(np.array(2.0))
+    assert not is_real(np.ones(1))
+    assert not is_real(np.array("2"))
 
 
 def test_where_chooses_among_numbers_of_any_kind():

@@ -364,3 +364,24 @@ def test_what_else_is_known_of_a_rule_is_said_by_name():
 def test_a_power_too_small_to_have_all_digits_has_a_slope_with_all_of_them():
     slope = derivative(lambda x: x**107.0)(0.00125)  # of the number 2.3e-311; the slope is by mpmath
     assert slope == pytest.approx(2.003757479808265305e-306, rel=1e-15, abs=0.0)
+
+
+def test_an_angle_has_its_slopes_on_the_unit_circle():
+    points = [(0.0, 1.0), (1.0, 0.0), (0.0, -1.0), (-1.0, 0.0)]
+    assert [mg.grad(mg.atan2, (0, 1))(y, x) for y, x in points] == [(x, -y) for y, x in points]
+
+
+def test_a_product_with_a_logarithm_has_its_slopes_at_one_and_at_zero():
+    assert [mg.grad(mg.xlogy, 1)(x, 2.0) for x in (1.0, -1.0)] == [0.5, -0.5]
+    assert mg.grad(mg.xlogy, (0, 1))(0.0, 0.0) == (-inf, 0.0)
+
+
+@pytest.mark.parametrize("x", [0.0, -0.5, -1.0, -2.0])
+def test_what_a_rectifier_cuts_off_meets_no_infinity(x):
+    assert mg.grad(lambda x: mg.sqrt(mg.relu(x)))(x) == 0.0  # where 0 would meet infinity, with a warning
+
+
+def test_a_leak_is_a_hundredth_and_an_elu_ends_at_minus_one():
+    assert mg.value_and_grad(mg.leaky_relu)(-2.0) == (-0.02, 0.01)
+    assert mg.elu(-100.0) == mg.elu(Value(-100.0)).data == -1.0
+    assert mg.leaky_relu(Value(-2.0)).data == -0.02

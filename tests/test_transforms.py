@@ -495,6 +495,17 @@ def test_a_pullback_may_be_called_again_and_forgets_the_call_before():
     ]
 
 
+@pytest.mark.parametrize("f", [lambda x, p: x * p, lambda x, p: p * x, lambda x, p: mg.dot([x, 1.0], [p, 4.0])])
+def test_a_pullback_keeps_the_numbers_of_its_call_though_a_parameter_changes_later(f):
+    p = Value(2.0)
+    _, pullback = vjp(lambda x: f(x, p), 3.0)
+    p.data = 5.0
+    (slope,) = pullback(1.0)
+    assert slope.data == 2.0
+    slope.backward()
+    assert p.grad == 1.0
+
+
 def test_a_pullback_refuses_without_harm():
     _, pullback = vjp(lambda x: [x * x, x], 3.0)
     assert pullback([1.0, 1.0]) == (7.0,)

@@ -575,3 +575,21 @@ def test_a_value_of_a_class_of_ones_own_goes_through_every_kind_of_operation():
     y.backward()
     assert y.tangent == pytest.approx(3.0 * math.cos(2.0) + 2.0 / math.sqrt(5.0) + 2.0, rel=1e-15)
     assert x.grad == pytest.approx(y.tangent, rel=1e-15)
+
+
+def test_inside_a_transform_there_is_no_backward():
+    for transform in (mg.grad, mg.derivative):
+        with pytest.raises(TypeError, match="inside of a transform there are vjp and grad for that"):
+            transform(lambda x: (x * x).backward())(3.0)
+
+
+def test_what_would_lose_a_gradient_says_what_to_write_with_the_label():
+    for x, name in ((Value(1.0, label="w"), "w"), (Value(1.0), "v")):
+        with pytest.raises(TypeError, match=rf"or {name}\.data for the number alone"):
+            round(x)
+
+
+def test_a_tangent_is_given_by_name():
+    assert Value(data=1.0).data == 1.0
+    with pytest.raises(TypeError):
+        Value(1.0, 0.5)

@@ -31,6 +31,7 @@ products, which may change the last bits. `times` is the product of the chain ru
 from __future__ import annotations
 
 import _operator as operator  # as in machinery/operators.py
+import builtins
 import sys
 
 from ..batch import choose
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 CONDITIONS = {*COMPARISONS.values(), "and", "or", "not"}
 FOREIGN = "is of another program: it was kept from another call"
+PARTIAL = {"sqrt", "log", "log2", "log10", "log1p", "truediv", "mod", "pow", "asin", "acos", "acosh", "atanh"}
+PARTIAL |= {"gamma", "lgamma", "polygamma"}  # operations that raise for some numbers
 COMMUTATIVE = {"add", "mul", "times", "and", "or", "==", "!="}
 
 
@@ -89,9 +92,12 @@ class Trace:
         if found is None:
             if not self.running:
                 self.refuse(f"{operands!r} {FOREIGN}")
+            by_chain = by_chain or any(isinstance(x, Symbol) and x.by_chain for x in operands)
+            if operation in PARTIAL and not by_chain:
+                self.unguarded(operation)
             kind = Condition if operation in CONDITIONS else Symbol
             found = self._known[key] = kind(self, operation, operands)
-            found.by_chain = by_chain or any(isinstance(x, Symbol) and x.by_chain for x in operands)
+            found.by_chain = by_chain
             self.lines.append(found)
         return found
 
@@ -119,16 +125,53 @@ class Trace:
         self.running = False
         self._known.clear()
 
+    def unguarded(self, operation: str) -> None:
+        """TypeError if the function would catch what the operation may raise: its program would not go that way."""
+        frame: Any = sys._getframe(1)
+        guarded = False
+        while frame and frame.f_code.co_name != "record":
+            guarded = guarded or bool(frame.f_code.co_exceptiontable and not _is_ours(frame) and _catches(frame))
+            frame = frame.f_back
+        if guarded and frame:
+            self.refuse(f"{operation} may raise, and the function catches that: write where(condition, x, y) instead")
+
     def refuse(self, message: str) -> NoReturn:
         """Raise a TypeError that names the line; if the function catches it, the trace still knows it was `refused`."""
         frame: Any = sys._getframe(1)
-        package = __name__.partition(".")[0]
-        while frame and f"{frame.f_globals.get('__name__', package)}.".startswith(f"{package}."):
-            frame = frame.f_back  # of this package, or of a text that it compiled
+        while frame and _is_ours(frame):
+            frame = frame.f_back
         line = f"{frame.f_code.co_filename}, line {frame.f_lineno}: " if frame else ""
         error = TypeError(f"jit: {line}{message}")
         self.refused = self.refused or error
         raise error
+
+
+def _is_ours(frame: Any) -> bool:
+    """Whether a frame is of this package, or of a text that it compiled."""
+    package = __name__.partition(".")[0]
+    return f"{frame.f_globals.get('__name__', package)}.".startswith(f"{package}.")
+
+
+def _catches(frame: Any) -> bool:
+    """Whether the function of a frame is in a `try` that catches errors of arithmetic."""
+    import dis
+
+    code, names = frame.f_code, {**vars(builtins), **frame.f_globals, **frame.f_locals}
+    for entry in dis._parse_exception_table(code):  # type: ignore[attr-defined]
+        if entry.start <= frame.f_lasti < entry.end:
+            known = []
+            for line in dis.get_instructions(code):
+                if line.offset >= entry.target:
+                    known.append(names.get(line.argval, Exception) if line.opname.startswith("LOAD_") else None)
+                    ends = line.offset == entry.target and line.opname == "COPY"
+                    if ends or line.opname in ("WITH_EXCEPT_START", "RERAISE"):
+                        break  # the end of an `except`, a `with`, or a `finally`
+                    if line.opname == "POP_EXCEPT":
+                        return True
+                    if line.opname == "CHECK_EXC_MATCH":
+                        kinds = [kind for kind in known if isinstance(kind, type)]
+                        return any(issubclass(error, (*kinds,)) for error in (ValueError, ZeroDivisionError))
+    return False
 
 
 def needed(outputs: Sequence[Any]) -> list[Symbol]:

@@ -3,10 +3,12 @@
 python docs/make_tables.py
 """
 
+import inspect
 from pathlib import Path
 
 from micrograd_plus import Value
 from micrograd_plus.draw import expression
+from micrograd_plus.machinery.more import MORE
 from micrograd_plus.rules import RULES, Rule
 
 PAGE = Path(__file__).parent / "operations.md"
@@ -25,6 +27,9 @@ use a few that are otherwise seldom needed:
 - `ndtr(x)` is the area under the normal distribution up to x;
 - `step(x)` is 1 where x > 0, else 0;
 - `times(x, y)` is x · y, but 0 if either is 0, even against infinity.
+
+`log(x, base)` is log(x) / log(base), and `hypot` of more than two numbers is their `norm`. `polygamma(n, x)` is the
+derivative n + 1 of lgamma at x; it has no slope by n.
 
 | operation | value | ∂/∂x | ∂/∂y | NumPy |
 |---|---|---|---|---|
@@ -49,9 +54,29 @@ def row(rule: Rule) -> str:
     raise ValueError(f"{rule.name}: none of the points is in its domain")
 
 
+TAIL = """
+## Functions made of these
+
+What else `math`, NumPy and SciPy have is made of the operations (`micrograd_plus/machinery/more.py`), and so has their
+derivatives. `fsum`, `sumprod`, `fabs` and `expit` are other names of `sum`, `dot`, `abs` and `sigmoid`.
+
+| function | what it is |
+|---|---|
+"""
+
+
+def line(name: str) -> str:
+    """A line of the second table: how the function is called, and the first sentence of what it says of itself."""
+    parameters = inspect.signature(MORE[name]).parameters.values()
+    called = ", ".join([p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters])
+    sentence = str(MORE[name].__doc__).partition(".\n")[0]
+    return f"| `{name}({called})` | {sentence.replace('**', '^').rstrip('.')} |"
+
+
 def page() -> str:
     """The whole page."""
-    return HEAD + "\n".join(row(rule) for rule in RULES.values()) + "\n"
+    made = [line(name) for name, function in MORE.items() if function.__name__ == name]
+    return HEAD + "\n".join(row(rule) for rule in RULES.values()) + "\n" + TAIL + "\n".join(made) + "\n"
 
 
 if __name__ == "__main__":

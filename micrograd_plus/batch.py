@@ -13,14 +13,13 @@ from __future__ import annotations
 import _operator as operator  # as in machinery/operators.py
 from math import prod
 
-from .functions import KERNELS, number, real
-from .machinery.formulas import OF_OTHERS, made_of
-from .machinery.operations import OWN
+from .functions import number, real
+from .machinery.formulas import made_of, over_arrays
 from .machinery.operators import Number
 from .machinery.running import running
 from .machinery.trees import name_of, named, tree_flatten, tree_unflatten
-from .rules import RULES, Rule
-from .transforms import _levels, _settle
+from .rules import Rule
+from .transforms import levels, settle
 from .value import Value, bottom, operate
 
 TYPE_CHECKING = False
@@ -46,8 +45,10 @@ class Batch(Number):
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
         """The operation of that name on these operands, of which none is a Value."""
-        kernel = _kernel(name)
-        return self._of(kernel, *operands) if kernel else made_of(name)(*operands)
+        import numpy
+
+        function = over_arrays(name, lambda kernel: numpy.vectorize(kernel, otypes=[float]), numpy)
+        return self._of(function, *operands) if function else made_of(name)(*operands)
 
     def compare(self, holds: Any, other: Any) -> Any:
         """Conditions."""
@@ -67,8 +68,7 @@ class Batch(Number):
     def where(self, x: Any, y: Any) -> Any:
         """`x` where this condition holds, else `y`, sample by sample."""
         if isinstance(x, Value) or isinstance(y, Value):
-            chosen = lambda x, y: (self.where(x, y), self.where(1.0, 0.0), self.where(0.0, 1.0))  # noqa: E731
-            return operate(Rule("where", "where", chosen), (number(x, "where"), number(y, "where")))
+            return choose(self, x, y)
         import numpy
 
         condition = self.data != 0.0
@@ -82,9 +82,8 @@ class Batch(Number):
             return x * float(len(self.data)) if i is None else x
         import numpy
 
-        weights = Batch(
-            numpy.ones(len(self.data)) if i is None else 1.0 * (numpy.arange(len(self.data)) == i), self.opened
-        )
+        one = numpy.ones(len(self.data)) if i is None else 1.0 * (numpy.arange(len(self.data)) == i)
+        weights = Batch(one, self.opened)
         value = operate(Rule("total", "total({x})", lambda x: (self.total(x, i), weights)), (x,))
         value.tangent = self.total(value.tangent) if isinstance(bottom(value.tangent), Batch) else value.tangent
         return value
@@ -116,6 +115,18 @@ class Batch(Number):
         return f"<a batch of {len(self.data)}>"
 
 
+def choose(condition: Any, x: Any, y: Any) -> Any:
+    """`x` where the condition holds, else `y`, of which one is a Value: an operation as others, with slopes 1 and 0."""
+
+    def where(x: Any, y: Any) -> tuple[Any, Any, Any]:
+        return condition.where(x, y), condition.where(1.0, 0.0), condition.where(0.0, 1.0)
+
+    return operate(Rule("where", "where", where), (number(x, "where"), number(y, "where")))
+
+
+# vmap -----------------------------------------------------------------------------------------------------------------
+
+
 def vmap(f: Function, in_axes: Any = 0, *, reduce: Any = None) -> Function:
     """`f` over the leading axes of arrays, as in JAX: a function of one sample becomes one of a batch, and runs once.
 
@@ -135,19 +146,17 @@ def vmap(f: Function, in_axes: Any = 0, *, reduce: Any = None) -> Function:
 
     def mapped(*args: Any) -> Any:
         if running.recording or running.mapping:
-            inside, outer = (
-                ("jit", "jit(vmap(f))") if running.recording else ("vmap", "vmap(lambda x: ...) over all axes")
-            )
+            inside, outer = "vmap", "vmap(lambda x: ...) over all axes"
+            if running.recording:
+                inside, outer = "jit", "jit(vmap(f))"
             raise TypeError(f"vmap: {name_of(f)} is mapped inside of {inside}; write {outer}, with vmap outermost")
-        level = next(_levels)
-        lengths: dict[int, Any] = {}
-        inputs = mapped_arguments(f, in_axes, args, lambda *x: _batches(*x, level=level, lengths=lengths))
-        of_one_length(set(lengths))
-        batch: Any = next(iter(lengths.values()))
+        level = next(levels)
+        inputs, n = batched(f, in_axes, args, lambda x, i: _batch(x.reshape(len(x), -1)[:, i], level))
+        batch = Batch(range(n), level)
         running.depth, running.mapping = running.depth + 1, True
         try:
             leaves, structure = tree_flatten(f(*inputs), what := f"the result of {name_of(f)}")
-            result = tree_unflatten(structure, [number(_settle(y), what) for y in leaves])
+            result = tree_unflatten(structure, [number(settle(y), what) for y in leaves])
         finally:
             running.depth, running.mapping = running.depth - 1, False
         return reduced(result, reduce, lambda *x: _result(batch, *x))
@@ -157,81 +166,70 @@ def vmap(f: Function, in_axes: Any = 0, *, reduce: Any = None) -> Function:
     return function  # type: ignore[no-any-return]
 
 
-def of_one_length(lengths: set[int]) -> None:
-    """ValueError if the arrays that are mapped over have not one length."""
-    if len(lengths) != 1 or 0 in lengths:
-        raise ValueError(f"vmap: the arrays must have leading axes of one length, and not 0; got {sorted(lengths)}")
+def batched(f: Any, in_axes: Any, args: tuple[Any, ...], leaf: Function) -> tuple[list[Any], int]:
+    """The arguments of a vmap, without the axis of the samples, and how many samples there are.
 
-
-def mapped_arguments(f: Any, in_axes: Any, args: tuple[Any, ...], function: Callable[[Any, str], Any]) -> list[Any]:
-    """The arguments, with `function` of those parts that are mapped over."""
+    In the place of a number that has one in each sample stands `leaf` of the array that is mapped over, and its place.
+    """
     if isinstance(in_axes, list | tuple) and len(in_axes) != len(args):
         raise ValueError(f"vmap: in_axes has {len(in_axes)} items, and {name_of(f)} was given {len(args)} arguments")
+    lengths = set()
+
+    def along(axis: Any, x: Any, name: str) -> Any:
+        if axis is None:
+            return x
+        if isinstance(x, dict) and (axis == 0 or (isinstance(axis, dict) and axis.keys() == x.keys())):
+            return {k: along(axis if axis == 0 else axis[k], item, f"{name}[{k!r}]") for k, item in x.items()}
+        if isinstance(x, list | tuple) and (axis == 0 or (isinstance(axis, list | tuple) and len(axis) == len(x))):
+            pairs = zip([axis] * len(x) if axis == 0 else axis, x, strict=True)
+            return type(x)([along(a, item, f"{name}[{i}]") for i, (a, item) in enumerate(pairs)])
+        if type(axis) is not int or axis != 0:
+            raise ValueError(f"vmap: in_axes has {axis!r} for {name}; expected 0, None, or a structure like {x!r}")
+        if not getattr(x, "shape", ()):
+            raise ValueError(f"vmap: {name} has no axis to map over, as an array has: {x!r}; None, if it is for all")
+        lengths.add(len(x))
+        leaves = [leaf(x, i) for i in range(prod(x.shape[1:]))] if len(x) else []
+        return leaves[0] if leaves and len(x.shape) == 1 else _objects(leaves).reshape(x.shape[1:] if leaves else 0)
+
     axes = in_axes if isinstance(in_axes, list | tuple) else [in_axes] * len(args)
-    return [_along(axis, x, function, f"argument {i}") for i, (axis, x) in enumerate(zip(axes, args, strict=True))]
+    inputs = [along(axis, x, f"argument {i}") for i, (axis, x) in enumerate(zip(axes, args, strict=True))]
+    if len(lengths) != 1 or 0 in lengths:
+        raise ValueError(f"vmap: the arrays must have leading axes of one length, and not 0; got {sorted(lengths)}")
+    return inputs, lengths.pop()
 
 
-def _along(axis: Any, x: Any, function: Callable[[Any, str], Any], name: str) -> Any:
-    if axis is None:
-        return x
-    if isinstance(x, dict) and (axis == 0 or (isinstance(axis, dict) and axis.keys() == x.keys())):
-        return {k: _along(axis if axis == 0 else axis[k], item, function, f"{name}[{k!r}]") for k, item in x.items()}
-    if isinstance(x, list | tuple) and (axis == 0 or (isinstance(axis, list | tuple) and len(axis) == len(x))):
-        axes = [axis] * len(x) if axis == 0 else axis
-        return type(x)(
-            [_along(a, item, function, f"{name}[{i}]") for i, (a, item) in enumerate(zip(axes, x, strict=True))]
-        )
-    if type(axis) is not int or axis != 0:
-        raise ValueError(f"vmap: in_axes has {axis!r} for {name}; expected 0, None, or a structure of these like {x!r}")
-    if not getattr(x, "shape", ()):
-        raise ValueError(
-            f"vmap: {name} has no axis to map over, as an array has: {x!r}; if it is the same for all, None"
-        )
-    return function(x, name)
-
-
-def _batches(x: Any, name: str, *, level: int, lengths: dict[int, Any]) -> Any:
-    """An array without its leading axis, with batches in it."""
+def _objects(items: Any) -> Any:
     import numpy
 
-    columns = [_batch(column, level) for column in x.reshape(len(x), prod(x.shape[1:])).T]
-    lengths.setdefault(len(x), Batch(numpy.zeros(len(x)), level))
-    if len(x.shape) == 1:
-        return columns[0]
-    array = numpy.empty(len(columns), dtype=object)
-    array[:] = columns
-    return array.reshape(x.shape[1:])
+    array = numpy.empty(len(items), dtype=object)
+    array[:] = items
+    return array
 
 
 def _batch(column: Any, level: int) -> Any:
-    if not any(isinstance(x, Value) for x in column.tolist()):
-        return Batch(column.astype(float), level)
+    if column.dtype != object or not any(isinstance(x, Value) for x in column):
+        return Batch(column.astype(float, copy=False), level)
     import numpy
 
     def gathered(*numbers: Any) -> Any:
-        array = numpy.empty(len(numbers), dtype=object)
-        array[:] = numbers
-        return _batch(array, level), *[Batch(row, level) for row in numpy.eye(len(numbers))]
+        return _batch(_objects(numbers), level), *[Batch(row, level) for row in numpy.eye(len(numbers))]
 
-    return operate(Rule("batch", "batch([{x}])", gathered), tuple([number(x, "vmap") for x in column.tolist()]))
+    return operate(Rule("batch", "batch([{x}])", gathered), tuple([number(x, "vmap") for x in column]))
 
 
 def reduced(result: Any, reduce: Any, function: Callable[[Any, str], Any]) -> Any:
     """The structure of the result, with `function` of each number, or array of numbers, and of what becomes of it."""
-    if reduce not in (None, "sum", "mean") and isinstance(result, dict | list | tuple):
-        keys = list(result) if isinstance(result, dict) else list(range(len(result)))
-        if not isinstance(reduce, dict | list | tuple) or len(reduce) != len(result):
-            raise ValueError(
-                f'vmap: reduce must be None, "sum", "mean", or a structure like the result, got {reduce!r}'
-            )
-        parts = [reduced(result[key], reduce[key], function) for key in keys]
-    elif isinstance(result, dict | list | tuple):
-        keys = list(result) if isinstance(result, dict) else list(range(len(result)))
-        parts = [reduced(result[key], reduce, function) for key in keys]
-    elif reduce not in (None, "sum", "mean"):
-        raise ValueError(f'vmap: reduce must be None, "sum", "mean", or a structure like the result, got {reduce!r}')
-    else:
+    if not isinstance(result, dict | list | tuple) and reduce in (None, "sum", "mean"):
         return function(result, reduce or "")
+    keys = list(result) if isinstance(result, dict) else range(len(result) if isinstance(result, list | tuple) else 0)
+    hows = dict.fromkeys(keys, reduce) if reduce in (None, "sum", "mean") else reduce
+    if (
+        not isinstance(result, dict | list | tuple)
+        or not isinstance(hows, dict | list | tuple)
+        or len(hows) != len(keys)
+    ):
+        raise ValueError(f'vmap: reduce must be None, "sum", "mean", or a structure like the result, got {reduce!r}')
+    parts = [reduced(result[key], hows[key], function) for key in keys]
     return dict(zip(keys, parts, strict=True)) if isinstance(result, dict) else type(result)(parts)
 
 
@@ -249,45 +247,3 @@ def _result(batch: Batch, y: Any, how: str) -> Any:
     if isinstance(y, Batch):
         return y.data * 1.0 + numpy.zeros(n)
     return [batch.total(y, i) for i in range(n)] if isinstance(y, Value) else numpy.full(n, y)
-
-
-# Operations of arrays -------------------------------------------------------------------------------------------------
-
-
-TABLE: dict[str, Function] = {}
-
-
-def _table() -> dict[str, Function]:
-    """By name of a rule, what it is over arrays, if NumPy has no function of that name, or another."""
-    import numpy as np
-
-    if not TABLE:
-        TABLE.update(_functions(np))
-    return TABLE
-
-
-def _functions(np: Any) -> dict[str, Function]:
-    return {
-        "add": np.add,
-        "sub": np.subtract,
-        "mul": np.multiply,
-        "truediv": np.divide,
-        "neg": np.negative,
-        "pow": np.power,
-        "reciprocal": lambda x: np.divide(1.0, x),
-        "step": lambda x: np.maximum(np.sign(x), 0.0),
-        "times": lambda x, y: np.where((x == 0.0) | (y == 0.0), 0.0, np.multiply(x, y)),
-    }
-
-
-def _kernel(name: str) -> Function | None:
-    """The operation over arrays; None if it is made of others."""
-    import numpy
-
-    rule = RULES[name]
-    if name in OF_OTHERS or (f"{name}(" in rule.template and rule.sequences):
-        return None
-    if name in _table() or f"{name}(" not in rule.template:
-        return _table().get(name)
-    theirs = None if name in OWN else getattr(numpy, rule.numpy or name, None)
-    return theirs or numpy.vectorize(KERNELS[name], otypes=[float])

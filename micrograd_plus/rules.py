@@ -4,8 +4,9 @@ A rule is written over numbers of any kind. Over floats it gives a value and its
 then run, the second derivatives, the third, and so on.
 
 Its template says how the operation is written in a program, and so computes its value over floats. Where that is just
-the operation's own name, as `sin({x})`, its value comes from functions.py or machinery/digits.py. Inside a rule, too,
-the name means that finished function: in `def sin(x): return sin(x), cos(x)` the inner `sin` gives the value at x.
+the operation's own name, as `sin({x})`, it comes from functions.py, machinery/digits.py or machinery/special.py. Inside
+a rule, too, the name means that finished function: in `def sin(x): return sin(x), cos(x)` the inner `sin` gives the
+value at x.
 
 A rule does not branch with `if` on its operands, it chooses with `where`: a program that jit records then stays right
 for other inputs. Where the value exists but the slope does not, the slope is a choice; docs/accuracy.md lists them. A 0
@@ -148,13 +149,13 @@ def erfc(x): return erfc(x), -2.0 / math.sqrt(pi) * gaussian(x, -1.0)
 @rule("log_ndtr({x})", "The logarithm of ndtr(x), in the far tail too: log_ndtr(-1e3) is -500007.82669481216")
 def log_ndtr(x): return log_ndtr(x), hazard(x)                       # gaussian(x, -½) / √(2π) / ndtr(x)
 # Special functions ----------------------------------------------------------------------------------------------------
-@rule("gamma({x})", "The gamma function, at whole numbers the factorial (x - 1)!: gamma(5.0) is 24.0")
+@rule("gamma({x})", "The gamma function, at whole numbers (x - 1)! (DLMF 5.2.1): gamma(5.0) is 24.0")
 def gamma(x):
     factorial = gamma(x)
     return factorial, factorial * polygamma(0.0, x)
 @rule("lgamma({x})", "The logarithm of abs(gamma(x)): lgamma(2.0) is 0.0")
 def lgamma(x): return lgamma(x), polygamma(0.0, x)
-@rule("polygamma({x}, {y})", "The derivative number x + 1 of lgamma at y: polygamma(1.0, 0.5) is 4.934802200544679")
+@rule("polygamma({x}, {y})", "Derivative x + 1 of lgamma at y (DLMF 5.15): polygamma(1.0, 0.5) is 4.934802200544679")
 def polygamma(x, y): return polygamma(x, y), nan, polygamma(x + 1.0, y)
 @rule("sinc({x})", "The wave sin(πx) / (πx), 1 at 0: sinc(0.5) is 0.6366197723675814")
 def sinc(x): return sinc(x), sinc_slope(x)                           # (cos πx - sinc x) / x

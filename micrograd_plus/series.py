@@ -23,7 +23,7 @@ from .machinery.digits import NOTHING, plus, times
 from .machinery.operators import Number, explained
 from .machinery.trees import leaves_like, name_of, named, tree_flatten, tree_unflatten
 from .rules import FUNCTIONS, RULES, Rule
-from .transforms import _levels, _run, _settle
+from .transforms import _run, levels, settle
 from .value import bottom
 
 TYPE_CHECKING = False
@@ -78,7 +78,7 @@ def solution(f: Function, y: Any, n: int) -> Any:
     """
     _is_order(n, "solution")
     leaves, structure = tree_flatten(y, "solution: y")
-    level = next(_levels)
+    level = next(levels)
     known: dict[Any, Series] = {}
     ys = [Series([number(x, "solution: a number of y")], level, known) for x in leaves]
 
@@ -88,7 +88,7 @@ def solution(f: Function, y: Any, n: int) -> Any:
         return 0.0 if k else number(slope, "solution: a slope")
 
     def coefficients(y: Any) -> list[Any]:
-        slopes = [_settle(s, level) for s in leaves_like(structure, y, f(y), "solution: y and its slope")]
+        slopes = [settle(s, level) for s in leaves_like(structure, y, f(y), "solution: y and its slope")]
         for k in range(n):
             terms = [coefficient(s, k) for s in slopes]
             for y, term in zip(ys, terms, strict=True):
@@ -261,11 +261,11 @@ def _expanded(f: Function, x: Any, n: int, name: str, read: Function) -> list[An
     """What `read` finds, a list of numbers, in the series of `f` around `x` up to the order n."""
 
     def numbers(t: Any) -> list[Any]:
-        y = number(_settle(f(t), level), f"{name}: the result of {name_of(f)}")
+        y = number(settle(f(t), level), f"{name}: the result of {name_of(f)}")
         found = read(extended(y, n)) if is_series_at(y, level) else [y]
         return [*found[: n + 1], *[0.0] * (n + 1 - len(found))]
 
-    level = next(_levels)
+    level = next(levels)
     t = Series([number(x, f"{name}: the argument"), 1.0], level, {}, finite=True)
     try:
         return list(_run(numbers, [t], level)[0])

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Argnums = int | Sequence[int]
 
-_levels = count(1)
+levels = count(1)
 
 
 def derivative(f: Function, n: int = 1) -> Function:
@@ -116,7 +116,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
         raise TypeError(
             f"jvp: primals and tangents have one item per argument, as in (2.0,), got {primals!r}, {tangents!r}"
         )
-    level = next(_levels)
+    level = next(levels)
     xs, structure = trees.arguments(tuple(primals), "jvp: a primal")
     speeds = trees.leaves_like(structure, tuple(primals), tuple(tangents), "jvp: primals and tangents")
     inputs = [variable(x, level, Dual) for x in xs]
@@ -124,8 +124,8 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
         x.tangent = trees.seed(tangent, "jvp: a tangent")
     with doubts:
         ys, out, *aux = _run(f, tree_unflatten(structure, inputs), level, has_aux)
-    slopes = [_settle(y.tangent) if is_at(y, level) else 0.0 for y in ys]  # the level is over: this unwraps its Values
-    return tree_unflatten(out, map(_settle, ys)), tree_unflatten(out, slopes), *aux
+    slopes = [settle(y.tangent) if is_at(y, level) else 0.0 for y in ys]  # the level is over: this unwraps its Values
+    return tree_unflatten(out, map(settle, ys)), tree_unflatten(out, slopes), *aux
 
 
 def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
@@ -144,13 +144,13 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
 
 
 def _vjp(f: Function, primals: tuple[Any, ...], has_aux: bool = False, keep: bool = False) -> Any:
-    level = next(_levels)
+    level = next(levels)
     xs, structure = trees.arguments(primals, "an argument")
     inputs = [variable(x, level) for x in xs]
     ys, out, *aux = _run(f, tree_unflatten(structure, inputs), level, has_aux)
     if keep:  # the pullback may be called when the data of parameters, which are partials here, have changed
         trees.freeze([y for y in ys if is_at(y, level)])
-    value = tree_unflatten(out, map(_settle, ys))
+    value = tree_unflatten(out, map(settle, ys))
     lock = allocate_lock()  # two threads may pull back at once, and the gradients pass through the nodes
 
     def pullback(cotangents: Any) -> Any:
@@ -160,7 +160,7 @@ def _vjp(f: Function, primals: tuple[Any, ...], has_aux: bool = False, keep: boo
             for x in inputs:
                 x.grad = NOTHING
             sweep([root for root in roots if is_at(root[0], level)])
-            return tree_unflatten(structure, [_settle(x.grad) for x in inputs])
+            return tree_unflatten(structure, [settle(x.grad) for x in inputs])
 
     return value, pullback, *aux
 
@@ -229,16 +229,16 @@ def _run(f: Function, inputs: Any, level: int, has_aux: bool = False) -> Any:
     _live.add(level)
     running.depth += 1
     try:
-        result, *aux = trees.outcome(f(*inputs), what, level, _settle, has_aux)
+        result, *aux = trees.outcome(f(*inputs), what, level, settle, has_aux)
         leaves, structure = tree_flatten(result, what)
-        leaves = [number(_settle(y, level), what) for y in leaves]
+        leaves = [number(settle(y, level), what) for y in leaves]
         return leaves, structure, *aux
     finally:
         running.depth -= 1
         _live.remove(level)
 
 
-def _settle(x: Any, level: float = inf) -> Any:
+def settle(x: Any, level: float = inf) -> Any:
     """`x`, or the number in it, if it is of a level deeper than `level`, or of a transform that is over."""
     while getattr(x, "transient", False) and (x.level > level or x.level not in _live):
         x = x.data

@@ -16,6 +16,7 @@ import mpmath
 import pytest
 from mpmath import mp, mpf
 
+import micrograd_plus as mg
 from micrograd_plus.rules import RULES
 
 LIMIT = 4.0
@@ -434,3 +435,86 @@ def test_a_unit_in_the_last_place_is_measured_as_the_page_says():
         assert ulps(1.0, mpf(1) - mpf(2) ** -53) == 1.0  # below a power of 2 the unit is half as large
         assert ulps(math.inf, mpf(1)) == ulps(math.nan, mpf(1)) == ulps(1e-300, mpf(0)) == math.inf
         assert ulps(0.0, mpf(10) ** -310) is None
+
+
+# What is made of the operations ---------------------------------------------------------------------------------------
+
+
+def whole(x):
+    """The nearest whole number, the even one of two."""
+    below = mp.floor(x)
+    return below + (1 if x - below > 0.5 or (x - below == 0.5 and below % 2) else 0)
+
+
+def exact_remainder(x, y):
+    n = whole(x / y)
+    return x - n * y, 1, -n
+
+
+def exact_fmod(x, y):
+    n = mp.floor(abs(x / y)) * mp.sign(x) * mp.sign(y)
+    return x - n * y, 1, -n
+
+
+def exact_dist(*x):
+    sides = [x[i] - x[i + 2] for i in range(2)]
+    length, *slopes = exact_norm(*sides)
+    return length, *slopes, *[-slope for slope in slopes]
+
+
+def exact_log(x, base):
+    return mp.log(x) / mp.log(base), 1 / (x * mp.log(base)), -mp.log(x) / (base * mp.log(base) ** 2)
+
+
+def exact_logaddexp(x, y):
+    top = max(x, y)
+    value = top + mp.log1p(mp.exp(min(x, y) - top))
+    return value, sigmoid(x - y), sigmoid(y - x)
+
+
+SIZES = (-3.0, 3.0)  # of the operands, as powers of ten
+# fmt: off
+MADE = {  # the function, its exact value and partials, and the sizes of its operands
+    "exp2":      (mg.exp2,      lambda x: (2**x, 2**x * mp.log(2)), (-3.0, 2.9)),
+    "degrees":   (mg.degrees,   lambda x: (x * 180 / mp.pi, 180 / mp.pi), (-290.0, 290.0)),
+    "radians":   (mg.radians,   lambda x: (x * mp.pi / 180, mp.pi / 180), (-290.0, 290.0)),
+    "copysign":  (mg.copysign,  lambda x, y: (abs(x) * mp.sign(y), mp.sign(x) * mp.sign(y), 0), (-290.0, 290.0)),
+    "fmod":      (mg.fmod,      exact_fmod, SIZES),
+    "remainder": (mg.remainder, exact_remainder, SIZES),
+    "trunc":     (mg.trunc,     lambda x: (mp.floor(abs(x)) * mp.sign(x), 0), (-3.0, 17.0)),
+    "rint":      (mg.rint,      lambda x: (whole(x), 0), (-3.0, 17.0)),
+    "fma":       (mg.fma,       lambda x, y, z: (x * y + z, y, x, 1), SIZES),
+    "dist":      (lambda *x: mg.dist(x[:2], x[2:]), exact_dist, (-150.0, 150.0)),
+    "hypot":     (mg.hypot,     lambda x, y, z: exact_norm(x, y, z), (-300.0, 300.0)),
+    "prod":      (lambda *x: mg.prod(x), lambda x, y, z: (x * y * z, y * z, x * z, x * y), (-90.0, 90.0)),
+    "log":       (mg.log,       exact_log, (-150.0, 150.0)),
+    "clip":      (lambda x: mg.clip(x, -2.0, 5.0), lambda x: (min(max(x, -2), 5), int(-2 < x < 5)), SIZES),
+    "logaddexp": (mg.logaddexp, exact_logaddexp, SIZES),
+    "digamma":   (mg.digamma,  lambda x: (digamma(x), mp.psi(1, x)), (-12.0, 12.0)),
+    "expit":     (mg.expit,     lambda x: (sigmoid(x), sigmoid(x) * sigmoid(-x)), (-10.0, 2.8)),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_is_made_of_the_operations_is_within_4_ulp_too(name):
+    function, exact, (low, high) = MADE[name]
+    rng = random.Random(name)
+    count = exact.__code__.co_argcount or 4
+    compared = 0
+    with mp.workdps(50):
+        for _ in range(400):
+            xs = [rng.choice((1.0, -1.0)) * 10.0 ** rng.uniform(low, high) for _ in range(count)]
+            if name in ("log", "digamma"):
+                xs = [*map(abs, xs)]
+            with mp.workdps(400):
+                true = [mpf(number) for number in exact(*map(mpf, xs))]
+            if name == "logaddexp" and abs(true[0]) < 0.001 * max(map(abs, xs)):
+                continue  # as logsumexp next to its zero, in the table
+            value, slopes = mg.value_and_grad(function, tuple(range(count)))(*xs)
+            for result, truth in zip([value, *slopes], true, strict=True):
+                error = ulps(result, truth)
+                if error is not None:
+                    assert error <= LIMIT, f"{name}{xs} is {result}, exactly {mpmath.nstr(truth, 20)}"
+                    compared += 1
+    assert compared > 400

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from itertools import pairwise
+from random import Random
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 import micrograd_plus as mg
 from micrograd_plus import derivative, grad, hessian, jit, value_and_grad, vmap
 from micrograd_plus.machinery.trees import tree_leaves
-from micrograd_plus.nn import MLP
+from micrograd_plus.nn import MLP, Adam, fit
 from micrograd_plus.nn.losses import mse
 from micrograd_plus.rules import rule
 from micrograd_plus.testing.strategies import expressions, points
@@ -66,6 +67,25 @@ KINDS = {
     "shares": (lambda x, y: mg.softmax([x, y, 1.0])[0] * mg.logsumexp([x, x * y, 0.5]), [(0.3, -0.7), (1.0, 1.0)]),
     "the remainder": (lambda x, y: mg.where(x > 0.0, x % 3.0, x % -3.0) * y, [(7.5, 2.0), (-7.5, 2.0)]),
     "norms": (lambda x, y: mg.hypot(x, y) * mg.atan2(y, x) + mg.dot([x, y], [y, x]), [(3.0, -4.0)]),
+    "the gamma function": (
+        lambda x, y: mg.gamma(x) * mg.lgamma(y) + mg.digamma(x * x) - mg.polygamma(2, abs(y)),
+        [(2.5, 0.75), (-1.25, 3.0), (4.5, -0.5)],
+    ),
+    "the bell's tail": (lambda x, y: mg.log_ndtr(x * y) + y * mg.log_ndtr(-x), [(0.5, 1.5), (30.0, -1.5)]),
+    "waves": (lambda x, y: mg.sinc(x) * y + mg.sinc(x * y), [(0.2, 1.5), (1.75, -2.5)]),
+    "entropies": (
+        lambda x, y: mg.xlogy(x, y) + mg.logit(mg.expit(x)) * mg.logaddexp(x, y) + mg.log(y, 3.0),
+        [(0.5, 1.5), (-2.0, 0.25)],
+    ),
+    "longer vectors": (
+        lambda x, y: mg.norm([x, y, x * y]) * mg.hypot(x, y, 2.0) + mg.dist([x, y, 1.0], [y, 0.5, x]) ** 3.0,
+        [(3.0, -4.0), (0.5, 2.0)],
+    ),
+    "angles and powers": (lambda x, y: mg.exp2(x) * mg.radians(y) + mg.degrees(x) * mg.prod([x, y, y]), [(0.5, -3.0)]),
+    "pieces": (
+        lambda x, y: mg.fmod(x, 3.0) * y + mg.remainder(x, y) + mg.copysign(x, y) * mg.trunc(x) + mg.clip(y, -1.0, 2.0),
+        [(7.5, 2.25), (-7.5, -2.25)],
+    ),
     "a mask": (lambda x, y: mg.relu(x - 1.0) * mg.sqrt(abs(y)) * x, [(0.5, 2.0), (1.5, 2.0)]),
 }
 
@@ -328,3 +348,21 @@ def test_an_operation_of_ones_own_is_not_taken_for_a_function_of_that_name_elsew
     assert numbers(jit(value_and_grad(f), backend)(2.0)) == numbers(value_and_grad(f)(2.0))
     assert jit(vmap(f), backend)(np.array([1.0, 2.0])).tolist() == [f(1.0), f(2.0)]
     assert vmap(f)(np.array([1.0, 2.0])).tolist() == [f(1.0), f(2.0)]
+
+
+@pytest.mark.parametrize("backend", [None, "python", "llvm"])
+@pytest.mark.parametrize("bad", [1e200, nan])
+def test_a_step_that_fails_leaves_parameters_and_what_the_optimizer_remembers(backend, bad):
+    """The pair that fails comes in the third step, of a loss that is then infinite or nan."""
+    first = [(0.5, 1.0), (1.0, 2.0)]
+    model, same_model = [MLP(1, [2, 1], activation="tanh", seed=1) for _ in range(2)]
+    optimizer, expected = [Adam(m.parameters(), lr=0.1) for m in (model, same_model)]
+    fit(same_model, first, mse, expected, epochs=1, batch_size=1, seed=3, progress=False, backend=backend)
+    order = Random(3).sample(range(3), 3)  # as fit draws it
+    data = [(0.0, 0.0)] * 3
+    for place, pair in zip(order, [*[first[i] for i in Random(3).sample(range(2), 2)], (1.0, bad)], strict=True):
+        data[place] = pair
+    with pytest.raises(FloatingPointError, match="step 2"):
+        fit(model, data, mse, optimizer, epochs=1, batch_size=1, seed=3, progress=False, backend=backend)
+    assert optimizer.state_dict() == expected.state_dict()
+    assert [p.data for p in model.parameters()] == [p.data for p in same_model.parameters()]

@@ -1472,6 +1472,11 @@ def test_an_engine_that_hangs_gives_way_to_the_next_or_is_an_error(loss, monkeyp
     monkeypatch.setenv("MICROGRAD_PLUS_TIMEOUT", "0.5")
     with pytest.raises(RuntimeError, match=r"dot took longer than 0\.5 s \(timeout= or MICROGRAD_PLUS_TIMEOUT"):
         draw_dot(loss, engine="dot").pipe()
+    monkeypatch.delenv("MICROGRAD_PLUS_TIMEOUT")
+    clock = iter([0.0, 60.1])  # when it starts, and when it is waited for
+    monkeypatch.setattr(engines, "monotonic", lambda: next(clock))
+    with pytest.raises(RuntimeError, match=r"dot took longer than 60 s"):
+        draw_dot(loss, engine="dot").pipe()
     monkeypatch.setenv("MICROGRAD_PLUS_TIMEOUT", "soon")
     with pytest.raises(ValueError, match="MICROGRAD_PLUS_TIMEOUT='soon' is no number of seconds"):
         draw_dot(loss).pipe()

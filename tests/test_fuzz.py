@@ -1,17 +1,21 @@
 """The fuzzer is fuzzed: all columns agree on a few programs, and a small fault in the engine is found and shrunk."""
 
+import shutil
+
 import pytest
 from fuzz import COLUMNS, UNDECIDED, expression, fuzz, judged, modes, shrunk
 
 from micrograd_plus.rules import RULES
 from micrograd_plus.value import Value
 
+IN_NODE = pytest.param("javascript", marks=pytest.mark.skipif(not shutil.which("node"), reason="there is no Node here"))
+
 
 def failed(verdicts):
     return [(f, name, text) for f, name, text in verdicts if text not in ("", UNDECIDED)]
 
 
-@pytest.mark.parametrize("name", ["jvp", "jit-python", "mpmath", "series", "mpmath-2"])
+@pytest.mark.parametrize("name", ["jvp", "jit-python", IN_NODE, "mpmath", "series", "mpmath-2"])
 def test_a_column_agrees_with_us(name):
     verdicts = [verdict for batch in fuzz(100, 5, [name]) for verdict in batch]
     assert len(verdicts) == 200

@@ -1,5 +1,6 @@
 """Python's math with `mg` in its place: every name is here, or in the table of docs/accuracy.md."""
 
+import inspect
 import itertools
 import math
 import random
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import micrograd_plus as mg
+from micrograd_plus.machinery.more import MORE
 
 PAGE = (Path(__file__).parent.parent / "docs" / "accuracy.md").read_text(encoding="utf-8")
 TABLE = PAGE.partition("## Is it `math`?")[2].partition("|---|---|---|\n")[2].partition("\n\n")[0].splitlines()
@@ -125,3 +127,18 @@ def test_fma_and_sumprod_round_once():
         exact = Fraction(x) * Fraction(y) + Fraction(z)
         assert mg.fma(x, y, z) == float(exact)
         assert mg.sumprod([x, z], [y, 1.0]) == float(exact)
+
+
+LISTED = {"fsum": 1, "prod": 1, "norm": 1, "sumprod": 2, "dist": 2}  # how many sequences they take
+
+
+@pytest.mark.parametrize("name", sorted({*MORE, "log", "hypot", "gamma", "norm", "polygamma", "xlogy"}))
+@pytest.mark.parametrize("wrong", ["a", ["b"], {"c": 1.0}])
+def test_what_is_no_number_is_a_type_error_that_says_what_was_expected(name, wrong):
+    function = getattr(mg, name)
+    required = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+    count = LISTED.get(name) or {"hypot": 3, "polygamma": 2, "xlogy": 2}.get(name) or len(required)
+    for i in range(count):
+        arguments = [wrong if k == i else 1.0 for k in range(count)]
+        with pytest.raises(TypeError, match="expected a number, got"):
+            function(*([[x] for x in arguments] if name in LISTED else arguments))

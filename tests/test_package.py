@@ -19,10 +19,11 @@ ROOT = Path(__file__).parent.parent
 # The order of imports: a file imports from what stands before it alone. Of a folder that is not spelt out, all files
 # stand in its place, in the order of ROOMS.
 HOUSE = ["functions", "machinery.digits", "machinery.special", "machinery.operations", "rules", "machinery.more"]
-HOUSE += ["machinery.formulas", "tape", "machinery.operators", "value", "machinery.trees", "machinery.running"]
-HOUSE += ["machinery.fast", "transforms", "series", "batch", "jit", "draw", "nn", "explore", "testing", "__main__"]
+HOUSE += ["machinery.formulas", "tape", "machinery.operators", "value", "machinery.trees", "machinery.structures"]
+HOUSE += ["machinery.running", "machinery.fast", "transforms", "series", "batch", "jit", "draw", "nn", "explore"]
+HOUSE += ["testing", "__main__"]
 ROOMS = {
-    "jit": ["trace", "compiled", "python", "javascript", "llvm", "jax"],
+    "jit": ["trace", "text", "compiled", "python", "javascript", "llvm", "jax"],
     "draw": ["files", "fit", "engines", "picture", "formulas", "modules", "diagram", "notebook"],
     "nn": ["losses", "modules", "optim", "training"],
     "explore": ["page", "explain"],

@@ -76,7 +76,9 @@ def test_values_and_slopes_stay_within_their_limits_and_smooth_points_away_from_
         limit = 30.0 if smooth else 1e6
         for (name, operands), value in zip(f.lines, nodes[len(point) :], strict=True):
             x = [nodes[x] if isinstance(x, int) else x for x in operands]
-            assert all(abs(number) <= limit for number in (value, *RULES[name].partials(*x)[1:]))
+            slopes = zip(operands, RULES[name].partials(*x)[1:], strict=True)
+            # of polygamma by its order, which is a constant, there is no slope
+            assert all(abs(number) <= limit for number in (value, *[d for of, d in slopes if isinstance(of, int)]))
             if smooth and name in ("abs", "sign", "step", "relu", "leaky_relu"):
                 assert abs(x[0]) > 0.01
             if smooth and name in ("maximum", "minimum"):

@@ -8,9 +8,8 @@ comes out is written by one table of texts. The functions that Math lacks stand 
 
 from __future__ import annotations
 
-from collections import Counter
-
-from ..rules import RULES, Rule
+from ..rules import Rule
+from .text import Text
 from .trace import Symbol, Trace, needed
 
 TYPE_CHECKING = False
@@ -18,11 +17,25 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from typing import Any
 
-# How an operation is written; one that is not here is the call of a function of its name.
-TEXTS = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "truediv": "divide({}, {})", "neg": "-{}"}
-TEXTS |= {"==": "{} === {}", "!=": "{} !== {}", "and": "{} && {}", "or": "{} || {}", "not": "!{}"}
-TEXTS |= {sign: f"{{}} {sign} {{}}" for sign in ("<", "<=", ">", ">=")} | {"where": "{} ? {} : {}", "item": "{}[{}]"}
-FORMULAS = TEXTS | {"truediv": "{} / {}", "pow": "{} ** {}", "reciprocal": "1 / {}", "times": "{} * {}"}
+    from .text import Table
+
+TEXTS: Table = {
+    "where": ("{} ? {} : {}", 0, (1, 1, 0)),
+    "or": ("{} || {}", 1, (1, 1)),
+    "and": ("{} && {}", 2, (2, 2)),
+    "==": ("{} === {}", 3, (4, 4)),
+    "!=": ("{} !== {}", 3, (4, 4)),
+    "add": ("{} + {}", 5, (5, 6)),
+    "sub": ("{} - {}", 5, (5, 6)),
+    "mul": ("{} * {}", 6, (6, 7)),
+    "truediv": ("divide({}, {})", 9, (0, 0)),
+    "neg": ("-{}", 7, (8,)),
+    "not": ("!{}", 7, (8,)),
+    "item": ("{}[{}]", 9, (9, 0)),
+}
+TEXTS |= {sign: (f"{{}} {sign} {{}}", 4, (5, 5)) for sign in ("<", "<=", ">", ">=")}
+FORMULAS: Table = TEXTS | {"truediv": ("{} / {}", 6, (6, 7)), "pow": ("{} ** {}", 8, (9, 9))}
+FORMULAS |= {"reciprocal": ("1 / {}", 6, (7,)), "times": TEXTS["mul"]}
 
 
 def rules(used: Iterable[tuple[Rule, int]], kernels: Collection[str]) -> tuple[str, list[bool]]:
@@ -39,11 +52,9 @@ def rules(used: Iterable[tuple[Rule, int]], kernels: Collection[str]) -> tuple[s
     texts = []
     for rule, count in used:
         names = ["x", "y"][:count] if count <= 2 else [f"x{i}" for i in range(count)]
-        results = record(rule, names)
-        known = results is not None and all(
-            x.operation in kernels or x.operation in ("", *TEXTS) for x in needed(results)
-        )
-        texts.append(_function(names, results) if results is not None and known else "null")
+        inputs, results = record(rule, names)
+        known = results and all(x.operation in kernels or x.operation in ("", *TEXTS) for x in needed(results))
+        texts.append(_function(Text(inputs, results, TEXTS, number=_number)) if known else "null")
     body = "".join([f"  {text},\n" for text in texts])
     return f"const rules = [\n{body}];", [text == "null" for text in texts]
 
@@ -56,58 +67,32 @@ def formulas(rule: Rule, operands: list[float | None]) -> list[str]:
     >>> formulas(RULES["pow"], [None, 2.0]), formulas(RULES["maximum"], [None, 0.0]), formulas(RULES["exp"], [None])
     (['2 * {0}', ''], ['', ''], ['exp({0})'])
     """
-    import ast
     import re
 
-    _, *partials = record(rule, [f"_{i}_" if x is None else x for i, x in enumerate(operands)]) or ["", *operands]
-    texts = [_text(x, {}, FORMULAS)[0] if type(x) is not str else "" for x in partials]
-    texts = ["" if len(text) > 60 or "?" in text else ast.unparse(ast.parse(text, mode="eval")) for text in texts]
-    return [re.sub(r"_(\d+)_", r"{\1}", text) for text in texts]
+    inputs, results = record(rule, [f"_{i}_" if x is None else x for i, x in enumerate(operands)])
+    if not results:
+        return [""] * len(operands)
+    texts = [Text(inputs, [x], FORMULAS, number=_number, inline=True).results[0] for x in results[1:]]
+    return ["" if len(text) > 60 or "?" in text else re.sub(r"_(\d+)_", r"{\1}", text) for text in texts]
 
 
-def record(rule: Rule, operands: list[Any]) -> list[Any] | None:
-    """What a rule makes of symbols of these names, and of constants; None if it cannot do without their numbers.
-
-    (A trace looks for a `try` around what it records, which would catch errors of the numbers, up to this name.)
-    """
+def record(rule: Rule, operands: list[Any]) -> tuple[list[Symbol], list[Any]]:
+    """Symbols of these names, and what a rule makes of them and of constants; nothing if it needs their numbers."""
     trace = Trace()
+    given = [trace.input(x) if type(x) is str else x for x in operands]
     try:
-        results = list(rule.partials(*[trace.input(x) if type(x) is str else x for x in operands]))
+        results = list(rule.partials(*given))
     except Exception:  # a rule of the user's own may fail in any way
-        return None
-    return None if trace.refused else results
+        results = []
+    return [x for x in given if isinstance(x, Symbol)], [] if trace.refused else results
 
 
-def _function(names: list[str], results: list[Any]) -> str:
-    """A function of these names; what is used more than once has a name of its own."""
-    order = needed(results)
-    everything = [*results, *[operand for symbol in order for operand in symbol.operands]]
-    uses = Counter([x.index for x in everything if isinstance(x, Symbol)])
-    written: dict[int, str] = {}
-    lines: list[str] = []
-    for symbol in order:
-        if symbol.operation and uses[symbol.index] > 1:
-            text, _ = _text(symbol, written, TEXTS)
-            written[symbol.index] = f"t{len(lines) + 1}"
-            lines.append(f"const {written[symbol.index]} = {text};")
-    head, result = f"({', '.join(names)}) =>", f"[{', '.join([_text(x, written, TEXTS)[0] for x in results])}]"
-    return f"{head} {{ {' '.join(lines)} return {result}; }}" if lines else f"{head} {result}"
+def _number(x: float) -> str:
+    return repr(x).removesuffix(".0")
 
 
-def _text(x: Any, written: dict[int, str], table: dict[str, str]) -> tuple[str, bool]:
-    """A number as text, and whether it has to be in parentheses as part of another."""
-    if not isinstance(x, Symbol):
-        text = repr(x).removesuffix(".0")
-        return text, text.startswith("-")
-    if not x.operation or x.index in written:
-        return written.get(x.index, x.label), False
-    parts = [_text(operand, written, table) for operand in x.operands]
-    texts = [text for text, _ in parts]
-    if x.operation not in table:
-        rule = RULES[x.operation]
-        if rule.sequences:
-            return rule.program(texts).removesuffix("[0]"), False
-        return f"{rule.name}({', '.join(texts)})", False
-    if table[x.operation].endswith(")"):
-        return table[x.operation].format(*texts), False
-    return table[x.operation].format(*[f"({text})" if infix else text for text, infix in parts]), x.operation != "item"
+def _function(text: Text) -> str:
+    """A function; what is used more than once has a name of its own."""
+    head, result = f"({', '.join(text.arguments)}) =>", f"[{', '.join(text.results)}]"
+    lines = " ".join([f"const {name} = {value};" for name, value, _ in text.lines])
+    return f"{head} {{ {lines} return {result}; }}" if lines else f"{head} {result}"

@@ -14,18 +14,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..functions import KERNELS
-from ..machinery.operations import OWN
+from ..machinery.formulas import over_arrays
+from ..machinery.trees import tree_unflatten
 from ..rules import RULES
-from .compiled import filler
-from .trace import COMPARISONS, Symbol, needed
+from . import python
+from .text import Text
+from .trace import Symbol, needed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..functions import Function
 
-TEXTS = {"where": "where({}, {}, {})", "and": "{} & {}", "or": "{} | {}", "not": "~{}"}
-TEXTS |= {sign: f"{{}} {sign} {{}}" for sign in COMPARISONS.values()}
+TEXTS = {**python.TEXTS, **python.TIMES, "where": ("where({}, {}, {})", 9, (0, 0, 0))}
+TEXTS |= {"and": ("({}) & ({})", 0, (0, 0)), "or": ("({}) | ({})", 0, (0, 0)), "not": ("~({})", 7, (0,))}
 
 
 class Program:
@@ -33,15 +35,14 @@ class Program:
 
     def __init__(self, inputs: Sequence[Symbol], outputs: list[Any], structure: Any, name: str) -> None:
         program, self.source = _function(inputs, outputs)
-        self._traced, self._fill = lambda numbers: program(*numbers), filler(structure)
-        self._run = jax.jit(self._traced)
+        self._run, self._structure = jax.jit(lambda numbers: program(*numbers)), structure
 
     def __call__(self, leaves: Sequence[float]) -> Any:
         if not {float}.issuperset(map(type, leaves)):
             raise TypeError("not of floats")
         with jax.enable_x64(True):
             results = jax.device_get(self._run(np.array(leaves, float)))
-        return self._fill([float(y) for y in results])
+        return tree_unflatten(self._structure, map(float, results))
 
 
 class Batched:
@@ -49,6 +50,7 @@ class Batched:
 
     def __init__(self, inputs: Sequence[Symbol], outputs: list[Any], mapped: list[bool], reduce: list[str]) -> None:
         program, self.source = _function(inputs, outputs)
+        finish = {"": lambda y: y, "sum": jnp.sum, "mean": jnp.mean}
 
         def of_sample(numbers: Any, arrays: list[Any]) -> Any:
             singles, columns = iter(numbers), iter([x for array in arrays for x in jnp.ravel(array)])
@@ -56,7 +58,6 @@ class Batched:
 
         def of_batch(numbers: Any, arrays: list[Any]) -> list[Any]:
             results = jax.vmap(of_sample, in_axes=(None, 0), axis_size=len(arrays[0]))(numbers, arrays)
-            finish = {"": lambda y: y, "sum": jnp.sum, "mean": jnp.mean}
             return [finish[how](y) for how, y in zip(reduce, results, strict=True)]
 
         self._traced, self._run, self._reduce = of_batch, jax.jit(of_batch), reduce
@@ -73,46 +74,25 @@ class Batched:
 
 def _function(inputs: Sequence[Symbol], outputs: list[Any]) -> tuple[Function, str]:
     """The function from as many numbers as there are inputs to the list of the outputs, and its text."""
-
-    def text(x: Any) -> str:
-        return f"t{x.index}" if isinstance(x, Symbol) else repr(x) if not repr(x).startswith("-") else f"({x!r})"
-
-    lines = []
-    for symbol in needed(outputs):
-        if symbol.operation:
-            operands = [text(x) for x in symbol.operands]
-            pattern = TEXTS.get(symbol.operation)
-            written = pattern.format(*operands) if pattern else RULES[symbol.operation].program(operands)
-            lines.append(f"    {text(symbol)} = {written}\n")
-    head = f"def program({', '.join(map(text, inputs))}):\n"
-    # An output that is a number becomes an array, for it to be a result like others.
-    source = f"{head}{''.join(lines)}    return [{', '.join([f'asarray({text(y)})' for y in outputs])}]\n"
-    namespace = _names()
-    exec(compile(source, "<jit for JAX>", "exec"), namespace)
-    return namespace["program"], source
-
-
-def _names() -> dict[str, Any]:
-    """What the names in a program mean."""
+    text = Text(inputs, outputs, TEXTS, taken=[*KERNELS, "program", "asarray", "inf", "nan"])
     names: dict[str, Any] = {"where": jnp.where, "asarray": lambda x: jnp.asarray(x, float), "inf": inf, "nan": nan}
-    names |= {"reciprocal": lambda x: jnp.divide(1.0, x), "step": lambda x: jnp.maximum(jnp.sign(x), 0.0)}
-    names |= {"abs": jnp.abs, "pow": jnp.power}
-    names["times"] = lambda x, y: jnp.where((x == 0.0) | (y == 0.0), 0.0, x * y)
-    for name, rule in RULES.items():
-        theirs = rule.numpy or name
-        if name not in names and name in KERNELS:
-            found = getattr(jnp, theirs, None) or getattr(jax.scipy.special, theirs, None)
-            found = None if name in OWN else found
-            names[name] = found or _called_back(KERNELS[name])
-    return names
+    for name in {symbol.operation for symbol in needed(outputs)} & RULES.keys() & KERNELS.keys():
+        theirs = (jnp, jax.scipy.special) if name != "polygamma" else ()  # whose x is positive, and its order an int
+        names[name] = over_arrays(name, _called_back, *theirs)
+    lines = [f"    {name} = {value}" for name, value, _ in text.lines]
+    # An output that is a number becomes an array, for it to be a result like others.
+    lines.append(f"    return [{', '.join([f'asarray({result})' for result in text.results])}]")
+    source = "\n".join([f"def program({', '.join(text.arguments)}):", *lines])
+    exec(compile(source, "<jit for JAX>", "exec"), names)
+    return names["program"], source
 
 
 def _called_back(kernel: Function) -> Function:
     """An operation that JAX does not have, by way of Python."""
-    over_arrays = np.vectorize(kernel, otypes=[float])
+    over_floats = np.vectorize(kernel, otypes=[float])
 
     def call(*x: Any) -> Any:
         given: Any = jnp.broadcast_arrays(*[jnp.asarray(y, float) for y in x])
-        return jax.pure_callback(over_arrays, jnp.zeros_like(given[0]), *given, vmap_method="expand_dims")
+        return jax.pure_callback(over_floats, jnp.zeros_like(given[0]), *given, vmap_method="expand_dims")
 
     return call

@@ -3,30 +3,23 @@
 A symbol stands for a number that is not known yet, as x does in algebra. What is done to it makes further symbols, each
 with its operation and its operands: call a function with symbols, and what comes back is the whole computation. Values
 hold symbols as they hold floats, so derivatives of any order become symbols as well; nothing in here knows of them.
-Equal symbols are made once, x * y and y * x too, and trivial arithmetic is not made at all: x * 1.0 is x.
-
-A printer turns the list into a text for one target, from a table with a text for each operation:
+Equal symbols are made once, x * y and y * x too, and trivial arithmetic is not made at all: x * 1.0 is x. A printer
+turns the list into a text for one target, from a table with a text for each operation (text.py).
 
 >>> trace = Trace(exact=False)
 >>> x, y = trace.input("x"), trace.input("y")
 >>> value, *partials = RULES["truediv"].partials(x, y)   # any function would do, a rule or grad(f)
 >>> chosen = (x > y).where(value, 0.0)
->>> TEXTS = {"truediv": "{} / {}", "neg": "-{}", ">": "{} > {}", "where": "{} ? {} : {}"}
->>> texts = {}                                           # by the index of a symbol
->>> def text(number):                                    # operands and outputs are symbols or floats
-...     return texts[number.index] if isinstance(number, Symbol) else repr(number)
 >>> for symbol in needed([chosen, *partials]):           # each stands after its operands
-...     operands = [text(operand) for operand in symbol.operands]
-...     pattern = TEXTS.get(symbol.operation, f"{symbol.operation}({', '.join(['{}'] * len(operands))})")
-...     texts[symbol.index] = f"t{symbol.index}" if symbol.operation else symbol.label
-...     if symbol.operation:
-...         print(text(symbol), "=", pattern.format(*operands))
-t2 = x / y
-t3 = reciprocal(y)
-t4 = -t2
-t5 = t4 / y
-t6 = x > y
-t7 = t6 ? t2 : 0.0
+...     print(symbol.index, symbol.label or symbol.operation, [getattr(x, "index", x) for x in symbol.operands])
+0 x []
+1 y []
+2 truediv [0, 1]
+3 reciprocal [1]
+4 neg [2]
+5 truediv [4, 1]
+6 > [0, 1]
+7 where [6, 2, 0.0]
 
 The operations are "" for an input (its name is its label), "where" (condition, number, number), the names of rules, and
 those that give a condition: < <= > >= == != over numbers, and, or, not over conditions. A rule that is made of other
@@ -41,13 +34,14 @@ import _operator as operator  # as in machinery/operators.py
 import builtins
 import sys
 
+from ..batch import choose
 from ..functions import is_real, number
 from ..machinery.digits import times
 from ..machinery.formulas import OF_OTHERS, in_order, made_of
 from ..machinery.operators import Number
-from ..rules import FUNCTIONS, RULES, Rule
-from ..transforms import _levels
-from ..value import Value, operate
+from ..rules import RULES
+from ..transforms import levels
+from ..value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +51,10 @@ if TYPE_CHECKING:
     from ..functions import Function
 
 COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
+CONDITIONS = {*COMPARISONS.values(), "and", "or", "not"}
+FOREIGN = "is of another program: it was kept from another call"
+PARTIAL = {"sqrt", "log", "log2", "log10", "log1p", "truediv", "mod", "pow", "asin", "acos", "acosh", "atanh"}
+PARTIAL |= {"gamma", "lgamma", "polygamma"}  # operations that raise for some numbers
 COMMUTATIVE = {"add", "mul", "times", "and", "or", "==", "!="}
 
 
@@ -72,7 +70,7 @@ class Trace:
     """
 
     def __init__(self, *, exact: bool = True) -> None:
-        self.exact, self.level = exact, next(_levels)
+        self.exact, self.level = exact, next(levels)
         self.lines: list[Symbol] = []
         self.running = True  # until the function has returned
         self.refused: TypeError | None = None  # raised in it, which it may have caught
@@ -80,10 +78,9 @@ class Trace:
 
     def input(self, name: str) -> Symbol:
         """The symbol of a number that is given to the program."""
-        symbol = Symbol(self, "", (), False)
-        symbol.label = name
-        self.lines.append(symbol)
-        return symbol
+        self.lines.append(Symbol(self, "", ()))
+        self.lines[-1].label = name
+        return self.lines[-1]
 
     def assign(self, operation: str, operands: tuple[Any, ...], *, by_chain: bool = False) -> Any:
         """The symbol of that operation on these operands, symbols of this trace and floats."""
@@ -94,18 +91,13 @@ class Trace:
             found = self._known.get((operation, key[2], key[1]))
         if found is None:
             if not self.running:
-                self.foreign(operands)
-            for x in operands:
-                if isinstance(x, Symbol):
-                    by_chain = by_chain or x.by_chain
-                    if x.operation == "where" and operation in ARITHMETIC and float is type(x.operands[1]):
-                        folded = _folded(operation, operands, x, by_chain)
-                        if folded is not None:
-                            return folded
+                self.refuse(f"{operands!r} {FOREIGN}")
+            by_chain = by_chain or any(isinstance(x, Symbol) and x.by_chain for x in operands)
             if operation in PARTIAL and not by_chain:
                 self.unguarded(operation)
             kind = Condition if operation in CONDITIONS else Symbol
-            found = self._known[key] = kind(self, operation, operands, by_chain)
+            found = self._known[key] = kind(self, operation, operands)
+            found.by_chain = by_chain
             self.lines.append(found)
         return found
 
@@ -125,7 +117,7 @@ class Trace:
             )
         x = number(x, name)
         if isinstance(x, Symbol):
-            self.foreign(x)
+            self.refuse(f"{x!r} {FOREIGN}")
         return x
 
     def close(self) -> None:
@@ -134,7 +126,7 @@ class Trace:
         self._known.clear()
 
     def unguarded(self, operation: str) -> None:
-        """TypeError if the function would catch what an operation may raise: the program would not go that way."""
+        """TypeError if the function would catch what the operation may raise: its program would not go that way."""
         frame: Any = sys._getframe(1)
         guarded = False
         while frame and frame.f_code.co_name != "record":
@@ -143,12 +135,8 @@ class Trace:
         if guarded and frame:
             self.refuse(f"{operation} may raise, and the function catches that: write where(condition, x, y) instead")
 
-    def foreign(self, x: Any) -> NoReturn:
-        """TypeError that says so."""
-        self.refuse(f"{x!r} is of another program: it was kept from another call")
-
     def refuse(self, message: str) -> NoReturn:
-        """Raise a TypeError that names the line, and again when the function has returned, if it caught it."""
+        """Raise a TypeError that names the line; if the function catches it, the trace still knows it was `refused`."""
         frame: Any = sys._getframe(1)
         while frame and _is_ours(frame):
             frame = frame.f_back
@@ -162,9 +150,6 @@ def _is_ours(frame: Any) -> bool:
     """Whether a frame is of this package, or of a text that it compiled."""
     package = __name__.partition(".")[0]
     return f"{frame.f_globals.get('__name__', package)}.".startswith(f"{package}.")
-
-
-PARTIAL = {"sqrt", "log", "log2", "log10", "log1p", "truediv", "mod", "pow", "asin", "acos", "acosh", "atanh"}
 
 
 def _catches(frame: Any) -> bool:
@@ -192,10 +177,8 @@ def _catches(frame: Any) -> bool:
 def needed(outputs: Sequence[Any]) -> list[Symbol]:
     """The symbols that the outputs depend on, each after its operands; an output that is a float depends on none."""
     roots = [y for y in outputs if isinstance(y, Symbol)]
-    if not roots:
-        return []
-    lines = roots[0].trace.lines
-    marks = bytearray(len(lines))
+    lines = roots[0].trace.lines if roots else []
+    marks = bytearray(lines[-1].index + 1 if lines else 0)
     for y in roots:
         marks[y.index] = 1
     for symbol in reversed(lines):
@@ -214,9 +197,9 @@ class Symbol(Number):
 
     __slots__ = ("by_chain", "index", "label", "operands", "operation", "trace")
 
-    def __init__(self, trace: Trace, operation: str, operands: tuple[Any, ...], by_chain: bool) -> None:
-        self.trace, self.operation, self.operands, self.by_chain = trace, operation, operands, by_chain
-        self.index, self.label = len(trace.lines), ""
+    def __init__(self, trace: Trace, operation: str, operands: tuple[Any, ...]) -> None:
+        self.trace, self.operation, self.operands = trace, operation, operands
+        self.index, self.label, self.by_chain = len(trace.lines), "", False
 
     @property
     def level(self) -> int:  # type: ignore[override]
@@ -224,8 +207,18 @@ class Symbol(Number):
 
     def operate(self, name: str, operands: tuple[Any, ...]) -> Any:
         """The operation of that name on these operands, of which this symbol is the deepest."""
-        trace = self.trace
-        return _operation(trace, name, tuple([trace.number(x, name) for x in operands]))
+        trace, rule = self.trace, RULES[name]
+        operands = tuple([trace.number(x, name) for x in operands])
+        if name in SIMPLER:
+            return SIMPLER[name](trace, *operands)
+        if f"{name}(" not in rule.template or (not trace.exact and (rule.sequences or name in OF_OTHERS)):
+            return made_of(name)(*operands)
+        if not rule.template.endswith("[0]"):
+            return trace.assign(name, operands)
+        # Of several results each was asked for with its own operand in front. They are the same whatever the order.
+        in_order_ = tuple(in_order(operands))
+        place = next(i for i, x in enumerate(in_order_) if x is operands[0])
+        return trace.assign("item", (trace.assign(name, in_order_), place))
 
     def compare(self, holds: Any, other: Any) -> Any:
         """A condition."""
@@ -265,41 +258,24 @@ class Condition(Symbol):
 
     __slots__ = ()
 
-    def where(self, x: Any, y: Any, by_chain: bool = False) -> Any:
+    def where(self, x: Any, y: Any) -> Any:
         """`x` where this condition holds, else `y`."""
-        if any(hasattr(side, "operate") and side.level > self.level for side in (x, y)):
-            return operate(Rule("where", "where", self._chosen), (number(x, "where"), number(y, "where")))
-        trace = self.trace
-        x, y = trace.number(x, "where"), trace.number(y, "where")
-        if type(x) is Symbol and x.operation == "where" and x.operands[0] is self:
-            by_chain, x = by_chain or x.by_chain, x.operands[1]
-        if type(y) is Symbol and y.operation == "where" and y.operands[0] is self:
-            by_chain, y = by_chain or y.by_chain, y.operands[2]
-        if x is y or _is(x, y):
+        if x is y:
             return x
-        is_step = type(y) is Symbol and y.operation == "step" and self.operation == "<=" and _is(x, 0.0)
-        if is_step and self.operands[0] is y.operands[0] and _is(self.operands[1], 0.0):
+        if any(hasattr(side, "operate") and side.level > self.level for side in (x, y)):
+            return choose(self, x, y)
+        x, y = self.trace.number(x, "where"), self.trace.number(y, "where")
+        is_step = type(y) is Symbol and (y.operation, self.operation) == ("step", "<=") and _is(x, 0.0)
+        if is_step and y.operands[0] is self.operands[0] and _is(self.operands[1], 0.0):
             return y  # the slope of relu: a step is 0 there anyway
-        if type(x) is Symbol and x.operation == "where" and _is(y, x.operands[2]):
-            both = self & x.operands[0]  # one choice for two: else they grow in each other
-            return both.where(x.operands[1], y, by_chain or x.by_chain)
-        if type(y) is Symbol and y.operation == "where" and _is(x, y.operands[1]):
-            return (self | y.operands[0]).where(x, y.operands[2], by_chain or y.by_chain)
-        return trace.assign("where", (self, x, y), by_chain=by_chain)
-
-    def _chosen(self, x: Any, y: Any) -> tuple[Any, Any, Any]:
-        return self.where(x, y), self.where(1.0, 0.0, by_chain=True), self.where(0.0, 1.0, by_chain=True)
+        return x if _is(x, y) else self.trace.assign("where", (self, x, y))
 
     def __and__(self, other: Any) -> Any:
-        if other is self:
-            return self
         if self._is_known(other):
             return self if other else False
         return self.trace.assign("and", (self, other))
 
     def __or__(self, other: Any) -> Any:
-        if other is self:
-            return self
         if self._is_known(other):
             return True if other else self
         return self.trace.assign("or", (self, other))
@@ -310,14 +286,16 @@ class Condition(Symbol):
         return (self & ~other) | (~self & other)
 
     def __invert__(self) -> Any:
-        return self.operands[0] if self.operation == "not" else self.trace.assign("not", (self,))
+        return self.trace.assign("not", (self,))
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def _is_known(self, other: Any) -> bool:
         """Whether the other side of `&` is a bool; if it is no condition of this trace either, TypeError."""
         if type(other) is Condition:
-            return other.trace is not self.trace and self.trace.foreign(other)
+            if other.trace is not self.trace:
+                self.trace.refuse(f"{other!r} {FOREIGN}")
+            return False
         if type(other) is bool or getattr(getattr(other, "dtype", None), "kind", "") == "b":
             return True
         raise TypeError(f"expected a condition, as x > 0.0, got {other!r}")
@@ -326,24 +304,9 @@ class Condition(Symbol):
         return self.trace.number(self, "pos")
 
 
-CONDITIONS = {*COMPARISONS.values(), "and", "or", "not"}
-
-
 # Trivial arithmetic ---------------------------------------------------------------------------------------------------
 
-# Each takes the trace and two operands, and returns something that is equal, to the last bit.
-
-
-def _operation(trace: Trace, name: str, operands: tuple[Any, ...]) -> Any:
-    """The operation of that name on numbers of the trace, at least one of which is a symbol."""
-    if name in SIMPLER:
-        return SIMPLER[name](trace, *operands)
-    rule = RULES[name]
-    if rule.sequences:
-        return _over_sequence(trace, name, operands)
-    if f"{name}(" in rule.template and (trace.exact or name not in OF_OTHERS):
-        return trace.assign(name, operands)
-    return made_of(name)(*operands)
+# Each takes the trace and the operands, and returns something that is equal, to the last bit.
 
 
 def _is(x: Any, y: Any) -> bool:
@@ -351,36 +314,9 @@ def _is(x: Any, y: Any) -> bool:
     return type(x) is type(y) is float and repr(x) == repr(y)
 
 
-def _folded(operation: str, operands: tuple[Any, ...], choice: Symbol, by_chain: bool) -> Any:
-    """The operation on a choice between two floats, and on floats: again such a choice. None if it is another."""
-    condition, *sides = choice.operands
-    if type(sides[1]) is not float or not all(x is choice or type(x) is float for x in operands):
-        return None
-    try:
-        found = [FUNCTIONS[operation](*[side if x is choice else x for x in operands]) for side in sides]
-    except (ValueError, ArithmeticError):
-        return None
-    return condition.where(*found, by_chain)
-
-
-ARITHMETIC = {"add", "sub", "mul", "times", "truediv", "neg", "sqrt"}  # what the rules make of choices
-
-
 def _add(trace: Trace, x: Any, y: Any) -> Any:
-    for zero, other in ((x, y), (y, x)):
-        # That -0.0 + 0.0 is 0.0 matters to the rule of sqrt, and may to a function, but not in a sum of gradients.
-        if type(zero) is float and zero == 0.0 and other.by_chain and other.operation != "sqrt":
-            return other
     if type(y) is Symbol and y.operation == "neg":
         return _sub(trace, x, y.operands[0])
-    if type(x) is type(y) is Symbol and x.operation == y.operation == "where":
-        (condition, a, b), (other, c, d) = x.operands, y.operands
-        # Not if all sides are symbols: of two long chains of choices, every choice would be merged.
-        if condition is other and float in map(type, (a, b, c, d)):
-            return condition.where(a + c, b + d, x.by_chain or y.by_chain)
-        if type(b) is type(d) is float and b == d == 0.0 and x.by_chain and y.by_chain:
-            total = trace.assign("add", (x, y))
-            return (condition | other).where(total, 0.0, True)  # a sum of nothing is nothing, also in front of ∞
     return trace.assign("add", (x, y))
 
 
@@ -391,7 +327,7 @@ def _sub(trace: Trace, x: Any, y: Any) -> Any:
 def _mul(trace: Trace, x: Any, y: Any, operation: str = "mul", by_chain: bool = False) -> Any:
     factor, other = (x, y) if type(x) is float else (y, x)
     if type(factor) is float and factor in (1.0, -1.0):
-        return other if factor > 0.0 else _neg(trace, other, by_chain)
+        return other if factor > 0.0 else trace.assign("neg", (other,), by_chain=by_chain)
     return trace.assign(operation, (x, y), by_chain=by_chain)
 
 
@@ -399,16 +335,11 @@ def _times(trace: Trace, x: Any, y: Any) -> Any:
     for factor, other in ((x, y), (y, x)):
         if type(factor) is Symbol and factor.operation == "where":
             condition, a, b = factor.operands
-            if (type(a) is float and a == 0.0) or (type(b) is float and b == 0.0):
-                # of the other side nothing is to arrive, not even 0 · ∞
-                return condition.where(times(a, other), times(b, other), True)
+            if type(a) is type(b) is float and 0.0 in (a, b):  # of the other side nothing is to arrive, not even 0 · ∞
+                return condition.where(times(a, other), times(b, other))
         if type(factor) is float and factor and abs(factor) < float("inf"):
             return _mul(trace, x, y, by_chain=True)
-    return _mul(trace, x, y, "times", by_chain=True)
-
-
-def _truediv(trace: Trace, x: Any, y: Any) -> Any:
-    return x if _is(y, 1.0) else trace.assign("truediv", (x, y))
+    return trace.assign("times", (x, y), by_chain=True)
 
 
 def _pow(trace: Trace, x: Any, y: Any) -> Any:
@@ -419,35 +350,18 @@ def _pow(trace: Trace, x: Any, y: Any) -> Any:
     return trace.assign("pow", (x, y))
 
 
-def _neg(trace: Trace, x: Any, by_chain: bool = False) -> Any:
-    return x.operands[0] if x.operation == "neg" else trace.assign("neg", (x,), by_chain=by_chain)
+def _plain(name: str) -> Function:
+    return lambda trace, *operands: trace.assign(name, operands)
 
 
-SIMPLER: dict[str, Function] = {"add": _add, "sub": _sub, "mul": _mul, "truediv": _truediv, "pow": _pow, "neg": _neg}
-SIMPLER["times"] = _times
-
-# Over sequences -------------------------------------------------------------------------------------------------------
-
-
-def _over_sequence(trace: Trace, name: str, operands: tuple[Any, ...]) -> Any:
-    """An operation over sequences: in an exact trace as it is, else as it is made of others."""
-    rule = RULES[name]
-    if not trace.exact:
-        return made_of(name)(*operands)
-    if not rule.template.endswith("[0]"):
-        return trace.assign(name, operands)
-    # Of several results each was asked for with its own operand in front. They are the same whatever the order.
-    in_order_ = tuple(in_order(operands))
-    place = next(i for i, x in enumerate(in_order_) if x is operands[0])
-    return trace.assign("item", (trace.assign(name, in_order_), place))
-
+SIMPLER: dict[str, Function] = {"add": _add, "sub": _sub, "mul": _mul, "times": _times, "pow": _pow}
+SIMPLER |= {"truediv": _plain("truediv"), "neg": _plain("neg")}
 
 # Operators as they are in Number, but sooner for numbers of one trace -------------------------------------------------
 
 
 def _sooner(name: str) -> None:
-    simpler: Function = SIMPLER.get(name, lambda trace, x, y: trace.assign(name, (x, y)))
-    usual, usual_reflected = getattr(Number, f"__{name}__"), getattr(Number, f"__r{name}__")
+    simpler, usual, usual_reflected = SIMPLER[name], getattr(Number, f"__{name}__"), getattr(Number, f"__r{name}__")
 
     def operator(x: Any, y: Any) -> Any:
         if type(x) is Symbol and (type(y) is float or (type(y) is Symbol and y.trace is x.trace)):

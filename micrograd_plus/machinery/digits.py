@@ -120,7 +120,8 @@ def power_at_zero(x: Any, y: Any, slope: Any) -> tuple[Any, Any]:
     (inf, -0.0)
     """
     zero = x == 0.0
-    edge, steep = zero & (y == 1.0), zero & (y < 1.0)
+    edge = hasattr(y, "operate") and zero & (y == 1.0)  # a plain number has no slopes that could be infinite
+    steep = zero & (y < 1.0)
     cliff = reciprocal(sqrt(where(steep, x, 1.0))) / where(steep & (y != 0.0), y, 1.0)
     corner = slope - sqrt(where(edge, y - 1.0, 1.0))
     d_x = where(steep, where(y == 0.0, upright(y, steep), cliff), where(edge, corner, slope))

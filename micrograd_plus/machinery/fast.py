@@ -4,7 +4,7 @@ Nothing here is needed to understand the library: MICROGRAD_PLUS_PLAIN=1 leaves 
 that every number comes out the same, to the last bit. What is none of these cases, or raises, is left to the readable
 code, which does the same once more and says what went wrong.
 
-The operators are written from the rules: `python -m micrograd_plus.machinery.fast` shows their text.
+The operators are written from the rules. Their text: `MICROGRAD_PLUS_PLAIN=1 python -m micrograd_plus.machinery.fast`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Operations as they are made of others, for numbers that have no function of their own for them."""
+"""Operations for numbers that have no function of their own for them: made of others, or over arrays."""
 
 from __future__ import annotations
 
 from math import inf, nan
 
-from ..functions import where
+from ..functions import KERNELS, where
+from ..machinery.operations import OWN
 from ..rules import FUNCTIONS, RULES, Rule
 
 TYPE_CHECKING = False
@@ -98,3 +99,30 @@ OF_OTHERS["log_softmax"] = _log_softmax
 OF_OTHERS["norm"] = _norm
 OF_OTHERS["gaussian"] = lambda x, y: FUNCTIONS["exp"](y * x * x)
 OF_OTHERS["ndtr"] = lambda x: FUNCTIONS["erfc"](x * -(0.5**0.5)) * 0.5
+
+# Over arrays ----------------------------------------------------------------------------------------------------------
+
+# What is not a function of NumPy's of that name, or is none; the same for jax.numpy.
+SPELT: dict[str, str | Function] = {"add": "add", "sub": "subtract", "mul": "multiply", "neg": "negative"}
+SPELT |= {"truediv": "divide", "pow": "power", "reciprocal": lambda np: lambda x: np.divide(1.0, x)}
+SPELT["step"] = lambda np: lambda x: np.maximum(np.sign(x), 0.0)
+SPELT["times"] = lambda np: lambda x, y: np.where((x == 0.0) | (y == 0.0), 0.0, np.multiply(x, y))
+
+
+def over_arrays(name: str, vectorize: Function, *modules: Any) -> Function | None:
+    """The operation over arrays, of the first of these modules that has it, as NumPy; None if it is made of others.
+
+    What none of them has is what `vectorize` makes of the function over floats.
+
+    >>> import numpy
+    >>> over_arrays("sub", numpy.vectorize, numpy)(numpy.array([3.0, 5.0]), 1.0)
+    array([2., 4.])
+    """
+    rule = RULES[name]
+    spelt: Any = SPELT.get(name) or rule.numpy or name
+    if name not in SPELT and (name in OF_OTHERS or rule.sequences or f"{name}(" not in rule.template):
+        return None
+    if not isinstance(spelt, str):
+        return spelt(modules[0])  # type: ignore[no-any-return]
+    found = [getattr(module, spelt) for module in modules if hasattr(module, spelt) and name not in OWN]
+    return found[0] if found else vectorize(KERNELS[name])  # type: ignore[no-any-return]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import inf, pi
 
-from ..functions import where
+from ..functions import number, where
 from ..rules import FUNCTIONS
 from .digits import in_order
 from .operations import MORE
@@ -74,7 +74,7 @@ def copysign(x: Any, y: Any) -> Any:
     >>> copysign(3.0, -0.0)
     -3.0
     """
-    size = _abs(x)
+    size, y = _abs(x), number(y, "copysign")
     return where((y < 0.0) | (_reciprocal(y) < 0.0), -size, size)
 
 
@@ -85,6 +85,7 @@ def fmod(x: Any, y: Any) -> Any:
     >>> fmod(-7.0, 3.0), fmod(7.0, -3.0)
     (-1.0, 1.0)
     """
+    x, y = number(x, "fmod"), number(y, "fmod")
     size, divisor = where(x < 0.0, -x, x), where(y < 0.0, -y, y)
     rest = _mod(size, divisor)
     return where(x < 0.0, -rest, rest)
@@ -97,6 +98,7 @@ def remainder(x: Any, y: Any) -> Any:
     >>> remainder(7.0, 4.0), remainder(6.0, 4.0), remainder(10.0, 4.0)
     (-1.0, -2.0, 2.0)
     """
+    x, y = number(x, "remainder"), number(y, "remainder")
     size, divisor = where(x < 0.0, -x, x), where(y < 0.0, -y, y)
     rest = _mod(size, divisor)
     other = divisor - rest
@@ -112,7 +114,7 @@ def trunc(x: Any) -> Any:
     >>> trunc(-1.5), trunc(1.5)
     (-1.0, 1.0)
     """
-    return where(x < 0.0, _ceil(x), _floor(x))
+    return where(number(x, "trunc") < 0.0, _ceil(x), _floor(x))
 
 
 @_offered
@@ -146,7 +148,7 @@ def dist(p: Iterable[Any], q: Iterable[Any]) -> Any:
     p, q = in_order(p, "dist"), in_order(q, "dist")
     if len(p) != len(q):
         raise ValueError(f"dist: the points have different numbers of coordinates, {len(p)} and {len(q)}")
-    return _hypot(*[a - b for a, b in zip(p, q, strict=True)])
+    return _hypot(*[FUNCTIONS["sub"](a, b) for a, b in zip(p, q, strict=True)])
 
 
 @_offered
@@ -169,6 +171,7 @@ def isnan(x: Any) -> Any:
     >>> isnan(float("nan")), isnan(1.0)
     (True, False)
     """
+    x = number(x, "isnan")
     return x != x
 
 
@@ -179,6 +182,7 @@ def isinf(x: Any) -> Any:
     >>> isinf(-inf), isinf(1.0)
     (True, False)
     """
+    x = number(x, "isinf")
     return (x == inf) | (x == -inf)
 
 
@@ -189,6 +193,7 @@ def isfinite(x: Any) -> Any:
     >>> isfinite(1.0), isfinite(inf)
     (True, False)
     """
+    x = number(x, "isfinite")
     return (x < inf) & (x > -inf)
 
 
@@ -227,6 +232,8 @@ def clip(x: Any, a_min: Any = None, a_max: Any = None) -> Any:
     >>> clip(5.0, 0.0, 1.0), clip(-5.0, None, 1.0)
     (1.0, -5.0)
     """
+    if a_min is None and a_max is None:
+        return number(x, "clip")
     x = x if a_min is None else _maximum(x, a_min)
     return x if a_max is None else _minimum(x, a_max)
 
@@ -243,7 +250,7 @@ def logaddexp(x: Any, y: Any) -> Any:
 
 @_offered
 def digamma(x: Any) -> Any:
-    """The derivative of lgamma (DLMF 5.2.2): accurate also near its zero at 1.46; ValueError at 0, -1, -2, ...
+    """The derivative of lgamma (DLMF 5.2.2): accurate also near its zero at 1.46; ValueError at 0, -1, -2 and so on.
 
     >>> digamma(1.0)
     -0.5772156649015329

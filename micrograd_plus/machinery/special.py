@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import cmath
 import math
+from math import hypot as hypot_of_floats
 from math import inf, nan, pi
+from math import log as log_of_float
 
-from ..functions import OVER_NUMBERS, floor, over_numbers, sin, sqrt, unbounded, where
+from ..functions import OVER_NUMBERS, deepest, floor, over_numbers, sin, sqrt, unbounded, where
 from ..functions import abs as absolute
 from ..functions import hypot as hypot_of_two
 from ..functions import log as natural_log
@@ -27,14 +29,20 @@ def log(x: Any, base: Any = None) -> Any:
     """The logarithm of x, to the base e if no other is given."""
     if base is not None:
         return natural_log(x) / natural_log(base)
-    if type(x) is float:
-        return math.log(x)
+    if type(x) is float:  # as natural_log does, without a call more
+        return log_of_float(x)
     return x.operate("log", (x,)) if hasattr(x, "operate") else natural_log(x)
 
 
-def hypot(*x: Any) -> Any:
+def hypot(x: Any = 0.0, y: Any = 0.0, *more: Any) -> Any:
     """The length of the vector of these coordinates."""
-    return hypot_of_two(*x) if len(x) == 2 else norm(x)
+    if more:
+        return norm((x, y, *more))
+    if type(x) is float and type(y) is float:
+        return hypot_of_floats(x, y)
+    if hasattr(x, "operate") or hasattr(y, "operate"):
+        return deepest((x, y)).operate("hypot", (x, y))
+    return hypot_of_two(x, y)
 
 
 norm = over_numbers(

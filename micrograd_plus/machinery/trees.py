@@ -70,14 +70,14 @@ def tree_flatten(tree: Any, what: str = "a tree") -> tuple[list[Any], Any]:
     return leaves, structure
 
 
-def tree_unflatten(structure: Any, leaves: Iterable[Any]) -> Any:
-    """The tree of that structure, as `tree_flatten` gave it, with these numbers.
+def tree_unflatten(structure: Any, leaves: Iterable[Any], to_array: Function | None = None) -> Any:
+    """The tree of that structure, as `tree_flatten` gave it, with these numbers; `to_array` makes arrays of them.
 
     >>> _, structure = tree_flatten({"w": [1.0, 2.0], "b": 3.0})
     >>> tree_unflatten(structure, [10.0, 20.0, 30.0])
     {'w': [10.0, 20.0], 'b': 30.0}
     """
-    return _built(structure, iter(leaves))
+    return _built(structure, iter(leaves), to_array)
 
 
 def tree_leaves(tree: Any) -> list[Any]:
@@ -119,7 +119,7 @@ def tree_rows(tree: Any, rows: Iterable[Any]) -> Any:
     >>> tree_rows([1.0, 2.0], [{"w": 3.0}, {"w": 4.0}])
     [{'w': 3.0}, {'w': 4.0}]
     """
-    return _built(tree_flatten(tree)[1], iter(rows), _stacked)
+    return tree_unflatten(tree_flatten(tree)[1], rows, _stacked)
 
 
 def stop_gradient(x: Any) -> Any:

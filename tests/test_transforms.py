@@ -573,3 +573,12 @@ def test_primals_without_a_tuple_are_refused_with_an_example(transform):
 def test_a_direction_or_a_point_alone_without_its_tuple_is_refused_too(transform, primals, tangents):
     with pytest.raises(TypeError, match=r"have one item per argument, as in \(2\.0,\), got "):
         transform(lambda x: x * x, primals, tangents)
+
+
+@pytest.mark.parametrize("transform", [derivative, grad, value_and_grad, jacobian, hessian, mg.vmap])
+def test_a_number_in_the_place_of_a_function_is_refused_when_the_transform_is_made(transform):
+    y = Value(3.0) * 2.0
+    with pytest.raises(TypeError, match=r"expected a function, got .*6\.0.*; of a Value, call backward\(\), and read"):
+        transform(y)
+    with pytest.raises(TypeError, match=r"expected a function, got 6\.0$"):
+        transform(6.0)

@@ -141,10 +141,12 @@ step 7
 """
 
 
-CODE = "x = '>>> 1'; x\\nfor step in range(2):\\n  print(f'step {step}')\\n3.0"
+CODE = "x = '>>> 1'; x\nfor step in range(2):\n  print(f'step {step}')\n3.0"
 
 
-@pytest.mark.parametrize(("text", "first"), [(PASTED, "12.0"), (CODE, "'>>> 1'")], ids=["with its output", "code alone"])
+@pytest.mark.parametrize(
+    ("text", "first"), [(PASTED, "12.0"), (CODE, "'>>> 1'")], ids=["with its output", "code alone"]
+)
 def test_an_example_is_pasted_as_it_stands_and_shows_its_own_results(text, first, tmp_path):
     pytest.importorskip("IPython", reason="pip install ipython")
     ipython = [sys.executable, "-m", "IPython", "--ext", "micrograd_plus.explore.play", "--colors=NoColor"]

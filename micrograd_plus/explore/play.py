@@ -1,6 +1,6 @@
 """For IPython: it takes examples as they stand on a page, with `>>>`, `...` and their output, and shows every result.
 
-    ipython --ext micrograd_plus.explore.play
+It is loaded by `ipython --ext micrograd_plus.explore.play`.
 """
 
 from __future__ import annotations

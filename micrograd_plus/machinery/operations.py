@@ -132,7 +132,9 @@ def rule(
             made.text(parameters), made.program(parameters)
         except (LookupError, ValueError, AttributeError) as error:
             places = ", ".join(_places(parameters))
-            raise ValueError(f"rule: the operands of {name} are {places}, which {text!r} does not fit: {error}") from None
+            raise ValueError(
+                f"rule: the operands of {name} are {places}, which {text!r} does not fit: {error}"
+            ) from None
         function: Function | None = None if is_own else OVER_NUMBERS.get(name)
         if function is None:
             if over_floats is None and f"{name}(" in text:

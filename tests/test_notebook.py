@@ -1,6 +1,8 @@
 """What a notebook shows; and the tour, which is run anew and shows today what it showed when it was saved."""
 
+import os
 import re
+import subprocess
 import sys
 import warnings
 from base64 import b64decode
@@ -119,6 +121,39 @@ def test_a_report_shows_a_table_and_its_plot_a_picture_by_itself():
     assert [row[0] for row in rows] == ["layer", "layers.0", "layers.1"]
     assert float(rows[1][2]) == pytest.approx(report[0].mean, rel=0.01)
     assert report.plot()._repr_png_().startswith(b"\x89PNG")
+
+
+PASTED = """
+>>> from micrograd_plus import Value
+>>> x = Value(3.0)
+>>> def square(x):
+...     return x * x
+...
+>>> (square(x) * 2.0).backward()
+>>> x.grad
+the page's number
+
+>>> for step in range(2):
+...     print(f"step {step}")
+step 7
+...
+>>> x.data
+"""
+
+
+CODE = "x = '>>> 1'; x\nfor step in range(2):\n  print(f'step {step}')\n3.0"
+
+
+@pytest.mark.parametrize(
+    ("text", "first"), [(PASTED, "12.0"), (CODE, "'>>> 1'")], ids=["with its output", "code alone"]
+)
+def test_an_example_is_pasted_as_it_stands_and_shows_its_own_results(text, first, tmp_path):
+    pytest.importorskip("IPython", reason="pip install ipython")
+    ipython = [sys.executable, "-m", "IPython", "--ext", "micrograd_plus.explore.play", "--colors=NoColor"]
+    env = os.environ | {"IPYTHONDIR": str(tmp_path)}
+    run = subprocess.run([*ipython, "-c", text], capture_output=True, text=True, check=True, env=env)
+    shown = [re.sub(r"^Out\[\d+\]: ", "", line) for line in run.stdout.splitlines() if line]
+    assert shown == [first, "step 0", "step 1", "3.0"]
 
 
 # The tour ------------------------------------------------------------------------------------------------------------

@@ -209,6 +209,19 @@ def test_what_nothing_defines_is_refused():
         def nothing(x):
             return nothing(x), 1.0
 
+    for template, message in [
+        ("{z} * {x}", r"the operands of nothing are \{x\}, \{y\}, which '\{z\} \* \{x\}' does not fit: 'z'"),
+        ("{x} * {2}", "does not fit: Replacement index 2 out of range"),
+        ("{x * {y}", r"the operands of nothing are \{x\}, \{y\}"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+
+            @rule(template)
+            def nothing(x, y):
+                return nothing(x, y), 1.0, 1.0
+
+    assert "nothing" not in RULES
+
     with pytest.raises(TypeError, match=r"write @rule\(\.\.\.\) with parentheses"):
 
         @rule

@@ -26,7 +26,7 @@ ROOMS = {
     "jit": ["trace", "text", "compiled", "python", "javascript", "llvm", "jax"],
     "draw": ["files", "fit", "engines", "picture", "formulas", "modules", "diagram", "notebook"],
     "nn": ["losses", "modules", "optim", "training"],
-    "explore": ["page", "explain"],
+    "explore": ["page", "explain", "play"],
     "testing": [
         "differences",
         "judging",

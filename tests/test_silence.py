@@ -480,7 +480,7 @@ def test_a_comparison_has_no_derivative(f):
 
 
 USES = {
-    "round": (round, r"round\(v\) would lose the gradient"), "round to 1": (lambda v: round(v, 1), "round"),
+    "round": (round, r"round\([vw]\) would lose the gradient"), "round to 1": (lambda v: round(v, 1), "round"),
     "//": (lambda v: v // 2, r"// would lose the gradient: write mg\.floor\(v / w\)"), "2 //": (lambda v: 2 // v, "//"),
     "divmod": (lambda v: divmod(v, 2), r"write mg\.floor\(v / w\) and v % w"),
     "divmod 2": (lambda v: divmod(2, v), "divmod"),

@@ -585,3 +585,12 @@ def test_how_many_arguments_there_were_is_said():
 def test_an_array_of_one_result_has_a_jacobian_with_respect_to_a_list():
     slopes = jacobian(lambda x: np.array([x[0] * x[1]]))([2.0, 5.0])
     assert [slope.tolist() for slope in slopes] == [[5.0], [2.0]]
+
+
+@pytest.mark.parametrize("transform", [derivative, grad, value_and_grad, jacobian, hessian, mg.vmap])
+def test_a_number_in_the_place_of_a_function_is_refused_when_the_transform_is_made(transform):
+    y = Value(3.0) * 2.0
+    with pytest.raises(TypeError, match=r"expected a function, got .*6\.0.*; of a Value, call backward\(\), and read"):
+        transform(y)
+    with pytest.raises(TypeError, match=r"expected a function, got 6\.0$"):
+        transform(6.0)

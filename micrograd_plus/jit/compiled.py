@@ -188,9 +188,11 @@ class Compiled:
         except (ValueError, ArithmeticError, RecursionError) as error:
             program = _NoProgram(f"while it was recorded, {type(error).__name__}: {error}")
         except ModuleNotFoundError as error:
-            extra = BACKENDS[self.backend]
-            name = f"jit: the {self.backend} backend needs {error.name}"
-            raise ImportError(f"{name}: pip install micrograd-plus[{extra}], in a clone -e .[{extra}]") from error
+            missing, extra = str(error.name).partition(".")[0], BACKENDS[self.backend]
+            raise ImportError(
+                f"jit: the {self.backend} backend needs {missing}: "
+                f"pip install {missing}, or in a clone pip install -e '.[{extra}]'"
+            ) from error
         finally:
             if with_collector:
                 gc.enable()

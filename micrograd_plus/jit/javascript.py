@@ -44,6 +44,7 @@ def rules(used: Iterable[tuple[Rule, int]], kernels: Collection[str]) -> tuple[s
     `kernels` are the functions that JavaScript has. Instead of a rule that has no JavaScript, because it branches on
     its operands, or is made of what has none, there is `null`.
 
+    >>> from micrograd_plus.rules import RULES
     >>> print(rules([(RULES["mul"], 2)], [])[0])
     const rules = [
       (x, y) => [x * y, y, x],
@@ -64,6 +65,7 @@ def formulas(rule: Rule, operands: list[float | None]) -> list[str]:
 
     `operands` are the numbers of constants, and None for what varies.
 
+    >>> from micrograd_plus.rules import RULES
     >>> formulas(RULES["pow"], [None, 2.0]), formulas(RULES["maximum"], [None, 0.0]), formulas(RULES["exp"], [None])
     (['2 * {0}', ''], ['', ''], ['exp({0})'])
     """

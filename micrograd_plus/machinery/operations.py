@@ -128,6 +128,13 @@ def rule(
         made = Rule(
             name, text, _checked(name, partials, parameters) if is_own else partials, numpy=numpy, notation=notation
         )
+        try:
+            made.text(parameters), made.program(parameters)
+        except (LookupError, ValueError, AttributeError) as error:
+            places = ", ".join(_places(parameters))
+            raise ValueError(
+                f"rule: the operands of {name} are {places}, which {text!r} does not fit: {error}"
+            ) from None
         function: Function | None = None if is_own else OVER_NUMBERS.get(name)
         if function is None:
             if over_floats is None and f"{name}(" in text:

@@ -27,9 +27,8 @@ def _refused(what: str, instead: str) -> Any:
 
     def method(self: Any, *_: Any) -> NoReturn:
         name = getattr(self, "label", "") or "v"
-        raise TypeError(
-            f"{self!r}: {what} would lose the gradient: write {instead}, or {name}.data for the number alone"
-        )
+        lost, write = what.replace("(v)", f"({name})"), instead.replace("(v)", f"({name})")
+        raise TypeError(f"{self!r}: {lost} would lose the gradient: write {write}, or {name}.data for the number alone")
 
     return method
 
@@ -66,7 +65,8 @@ class Number(Operators):
         name = getattr(self, "label", "") or "v"
         raise TypeError(
             f"{self!r} cannot become a float without losing its gradient: "
-            f"write {name}.data for the number alone, or mg.sin({name}) instead of math.sin({name})"
+            f"write {name}.data for the number alone, "
+            f"and take functions from this library, as mg.sin({name}) instead of math.sin({name})"
         )
 
     __int__ = __complex__ = __float__

@@ -380,7 +380,10 @@ def name_of(f: Any) -> str:
 
 
 def named(f: Any, function: Any) -> Function:
-    """`function`, under the name of `f`, for messages."""
+    """`function`, under the name of `f`, for messages. TypeError if f is no function."""
+    if not callable(f):
+        hint = "; of a Value, call backward(), and read the grad of its inputs" if hasattr(f, "operate") else ""
+        raise TypeError(f"expected a function, got {f!r}{hint}")
     function.__name__, function.__wrapped__ = name_of(f), f
     return function  # type: ignore[no-any-return]
 

@@ -539,7 +539,9 @@ class GradientReport(list[LayerGradients]):
         try:
             from matplotlib.figure import Figure
         except ModuleNotFoundError as error:
-            raise ImportError("plot: pip install micrograd-plus[examples], or matplotlib alone") from error
+            raise ImportError(
+                "plot: it needs matplotlib: pip install matplotlib, or in a clone pip install -e '.[examples]'"
+            ) from error
 
         class Picture(Figure):
             def _repr_png_(self) -> bytes:

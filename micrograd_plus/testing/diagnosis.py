@@ -16,7 +16,7 @@ BECAUSE = {
     -1.0: ": the sign is wrong",
     2.0: ": the 2 of a square, or a gradient that is added twice",
     0.5: ": is the 2 of a square missing?",
-    0.0: ": no gradient arrives",
+    0.0: ", at this point: is a term missing, or does no gradient arrive?",
 }
 
 

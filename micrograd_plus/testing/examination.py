@@ -206,7 +206,7 @@ def command(words: list[str]) -> tuple[str, int]:
     )
     options = parser.parse_args(words)
     if importlib.util.find_spec("hypothesis") is None:
-        raise ValueError("check: it needs hypothesis, which pip install micrograd-plus[test] brings")
+        raise ValueError("check: it needs hypothesis: pip install hypothesis, or in a clone pip install -e '.[test]'")
     try:
         rows = examined(Engine(load(options.place)), options.stage)
     except TypeError as error:

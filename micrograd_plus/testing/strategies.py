@@ -34,7 +34,9 @@ from typing import Any
 try:
     from hypothesis import strategies as st
 except ModuleNotFoundError as error:
-    raise ImportError("testing.strategies: pip install micrograd-plus[test], or hypothesis alone") from error
+    raise ImportError(
+        "testing.strategies: it needs hypothesis: pip install hypothesis, or in a clone pip install -e '.[test]'"
+    ) from error
 
 from ..machinery.operations import OWN
 from ..nn import MLP, Neuron

@@ -1,4 +1,6 @@
-"""What all tests share: how many random programs they try, and that they begin with the rules of the library."""
+"""What all tests share: how many random programs they try, and that each begins with the library as it is."""
+
+import sys
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -18,6 +20,12 @@ def _only_the_rules_of_the_library():
     for table, names in TABLES:
         table.clear()
         table.update(names)
+
+
+@pytest.fixture(autouse=True)
+def _the_path_of_before(monkeypatch):
+    """Where a test has looked for modules, no other one does, nor a process that it starts."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
 
 
 def pytest_addoption(parser):

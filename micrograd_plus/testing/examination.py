@@ -139,7 +139,7 @@ def load(place: str) -> Any:
             assert spec.loader is not None
             module = importlib.util.module_from_spec(spec)
             sys.modules[module.__name__] = module
-            sys.path.insert(0, str(Path(path).resolve().parent))
+            sys.path.append(str(Path(path).resolve().parent))  # last: its neighbours hide no module of Python's
             spec.loader.exec_module(module)
         else:
             sys.path.insert(0, "")

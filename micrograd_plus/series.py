@@ -119,7 +119,7 @@ class Series(Number):
 
     def __init__(self, coefficients: list[Any], level: int, known: dict[Any, Series], finite: bool = False) -> None:
         self.coefficients, self.level, self.known, self.finite = coefficients, level, known, finite
-        self.rates = [k * c if k > 1 else c for k, c in enumerate(coefficients)][1:]  # k · xₖ, those of x'
+        self.rates = coefficients[1:]  # k · xₖ, those of x'; it begins with two coefficients at most
         self.serial = next(_serials)
         self.label = ""
         self.plain = finite and all(type(c) is float for c in coefficients)  # there are floats in it, and nothing else

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import types
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -324,6 +325,13 @@ def test_a_file_may_be_called_as_a_module_of_python_s(tmp_path):
     (tmp_path / "numbers.py").write_text(LEARNER, encoding="utf-8")
     assert main(["check", f"{tmp_path}/numbers.py:Value", "--stage", "1"]) == 0
     assert sys.modules["numbers"] is numbers
+    assert PathFinder.find_spec("numbers").origin == numbers.__file__  # which a process that is started would find
+
+
+def test_a_file_may_import_the_one_beside_it(tmp_path):
+    (tmp_path / "the_one_beside.py").write_text(LEARNER, encoding="utf-8")
+    (tmp_path / "mine.py").write_text("from the_one_beside import Value\n", encoding="utf-8")
+    assert main(["check", f"{tmp_path}/mine.py:Value", "--stage", "1"]) == 0
 
 
 def test_a_variable_may_still_be_called_check(capsys):

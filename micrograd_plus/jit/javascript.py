@@ -79,7 +79,10 @@ def formulas(rule: Rule, operands: list[float | None]) -> list[str]:
 
 
 def record(rule: Rule, operands: list[Any]) -> tuple[list[Symbol], list[Any]]:
-    """Symbols of these names, and what a rule makes of them and of constants; nothing if it needs their numbers."""
+    """Symbols of these names, and what a rule makes of them and of constants; nothing if it needs their numbers.
+
+    (A trace looks for a `try` around what it records, which would catch errors of the numbers, up to this name.)
+    """
     trace = Trace()
     given = [trace.input(x) if type(x) is str else x for x in operands]
     try:

@@ -4,13 +4,15 @@
     python tests/mutation.py learn                 # once: which test runs which line, and how long it takes
     python tests/mutation.py run core              # every mutant of the core
     python tests/mutation.py run rest              # 1,000 mutants of the other files, drawn by a seed
-    python tests/mutation.py run core --again 20   # what survived: on 20 seconds of tests, with all their examples
-    python tests/mutation.py report
+    python tests/mutation.py run core --again 20   # what survived: on more tests, with all their examples
+    python tests/mutation.py report                # writes the tables of docs/mutants.md
 
 Cosmic Ray's operators change the package in one place. Then tests are run until one fails: those of the file's own
 test file, and of those that have most to do with the changed statement, quick ones first; so many that they took 8
 seconds together when nothing was changed, with 10 examples for each property. A mutant on which none fails survives:
 either it is equivalent to the original, or a test is missing. One on which a test hangs is killed, as a timeout.
+
+The second time it is 20 seconds, and besides, in whole, every file of tests that takes less than 5.
 
 Each of two processes has a copy of the tree, and has imported what the tests import besides the package; a mutant runs
 in a fork of it. Results are kept in build/mutants.jsonl, and an interrupted run goes on where it was.
@@ -43,6 +45,7 @@ from cosmic_ray.plugins import get_operator, operator_names
 from hypothesis import Phase, settings
 
 ROOT = Path(__file__).parent.parent
+PAGE, LISTS = ROOT / "docs/mutants.md", ("Equivalent mutants", "Survivors")
 COVERAGE, TIMES, RESULTS = (ROOT / "build" / name for name in ("mutation.coverage", "times.json", "mutants.jsonl"))
 SEED, SAMPLE = 16, 1000
 CORE = ["value", "tape", "transforms", "rules", "functions"]
@@ -142,7 +145,13 @@ def choice(path, runs, times, seconds):
     runs = {line: {test.partition("|")[0] for test in tests}.intersection(times) for line, tests in runs.items()}
     for test in set().union(*runs.values()):
         files[test.partition("::")[0]].add(test)
-    unseen = {test: times[test] for test in times if test.startswith(UNSEEN) and path in CORE and seconds > 8.0}
+    always = {}
+    if seconds > 8.0:  # the second time
+        cost = Counter()
+        for test in times:
+            cost[test.partition("::")[0]] += times[test]
+        short = {file for file in files if cost[file] < 5.0} | ({UNSEEN} if path in CORE else set())
+        always = {test: times[test] for test in times if test.partition("::")[0] in short}
 
     def choose(line):
         """Half of the time for its own file of tests, half of the rest for the one that is most about it, ..."""
@@ -156,7 +165,7 @@ def choice(path, runs, times, seconds):
             for test in sorted(files[file], key=lambda test: (test not in nearer, times[test], test)):
                 if times[test] < share:
                     chosen[test], share, left = times[test], share - times[test], left - times[test]
-        return chosen | unseen
+        return chosen | always
 
     return choose
 
@@ -242,11 +251,52 @@ def results():
     return {result["key"]: result for result in map(json.loads, lines)}
 
 
+def equal(a, b):
+    """With how many items in common two lists begin."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def described(result):
+    """A mutant, in three cells of a table: its file, where in the line it is, and the change."""
+    a, b = (re.findall(r"\w+(?:\.\w+)*|\s+|[<>=!*/]{1,3}|.", result[text]) for text in ("old", "new"))
+    start = equal(a, b)
+    end = equal(a[start:][::-1], b[start:][::-1])
+    before, after = "".join(a[:start]), "".join(a[len(a) - end :])
+    was, now = "".join(a[start : len(a) - end]).strip(), "".join(b[start : len(b) - end]).strip()
+    if len(before) > 28:
+        before = "…" + before[-28:].partition(" ")[2 if " " in before[-28:] else 0]
+    if len(after) > 28:
+        after = (after[:28].rpartition(" ")[0] or after[:28]) + "…"
+    texts = (
+        result["path"].removeprefix("micrograd_plus/"),
+        f"`{before + was + after}`",
+        f"`{was or '·'}` → `{now or 'nothing'}`",
+    )
+    return tuple(text.replace("  ", " ").replace("|", "\\|") for text in texts)
+
+
+def section(page, heading):
+    return page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def explained():
+    """What docs/mutants.md says of mutants: the list in which each stands, and why."""
+    page, said = PAGE.read_text(encoding="utf-8"), {}
+    for heading in LISTS:
+        for line in section(page, heading).partition("|---")[2].splitlines()[1:]:
+            place, *change, why = line.removeprefix("| ").removesuffix(" |").split(" | ")
+            said[place.partition(":")[0], *change] = heading, why
+    return said
+
+
 def run(part, paths, again):
     os.environ |= {} if again else {"FEW": "yes"}
     times, data = json.loads(TIMES.read_text())["all" if again else "few"], coverage.CoverageData(str(COVERAGE))
     data.read()
-    known = {key for key, result in results().items() if not (again and result["outcome"] == "survived")}
+    known, said = results(), explained()
+    if again:  # and nobody has found it to be equivalent
+        alive = {key: result for key, result in known.items() if result["outcome"] == "survived"}
+        known = {*known}.difference(k for k, r in alive.items() if said.get(described(r), LISTS[1:])[0] != LISTS[0])
     todo = [m for m in drawn(part) if m["key"] not in known and m["path"].startswith(tuple(paths or [""]))]
     choose = {
         path: choice(path, data.contexts_by_lineno(str(ROOT / path)), times, again or 8.0) for path in CORE + REST
@@ -260,19 +310,29 @@ def run(part, paths, again):
 
 
 def report():
-    known = results()
-    for part in ("core", "rest"):
+    """Write the tables of docs/mutants.md. What is said there of a mutant is kept, in the list where it is said."""
+    page, known, reasons, tables = PAGE.read_text(encoding="utf-8"), results(), explained(), defaultdict(list)
+    for heading, part in (("The core", "core"), ("The sample of the rest", "rest")):
         counts = defaultdict(Counter)
         for mutant in drawn(part):
-            result = known.get(mutant["key"], {"outcome": "not run"})
-            counts[mutant["path"]][result["outcome"]] += 1
-            counts[f"all of {part}"][result["outcome"]] += 1
-            if result["outcome"] == "survived":
-                print("{path}:{line} {operator}\n- {old}\n+ {new}".format(**result | mutant))
-        for name, count in counts.items():
-            dead = count["killed"] + count["timeout"]
-            share = dead / max(1, dead + count["survived"])
-            print(f"{name:40}{share:7.1%} killed:", ", ".join(f"{n} {outcome}" for outcome, n in count.most_common()))
+            path, result = mutant["path"].removeprefix("micrograd_plus/"), known.get(mutant["key"], {})
+            outcome = result.get("outcome", "not tried")
+            if outcome == "survived":
+                outcome, why = reasons.get(described(result), (LISTS[1], "not looked into"))
+                tables[outcome].append((path, mutant["line"], f"{path}:{mutant['line']}", *described(result)[1:], why))
+            counts[f"`{path}`"][outcome] += 1
+            counts["**all**"][outcome] += 1
+        for name, count in sorted(counts.items(), key=lambda item: ("*" in item[0], item[0])):
+            dead, alive = count["killed"] + count["timeout"], count[LISTS[1]]
+            share = f"{dead / max(1, dead + alive):.1%}"
+            tables[heading].append((name, 0, name, dead, alive, count[LISTS[0]], share, count["not tried"]))
+    for heading, rows in tables.items():
+        rows = sorted(rows) if heading in LISTS else rows
+        table = "".join(f"| {' | '.join(map(str, row[2:]))} |\n" for row in rows)
+        text = section(page, heading)
+        head, rule, body = text.partition("|---")
+        page = page.replace(text, head + rule + body.partition("\n")[0] + "\n" + table)
+    PAGE.write_text(page, encoding="utf-8")
 
 
 def main():
@@ -280,7 +340,9 @@ def main():
     parser.add_argument("what", choices=["learn", "run", "report"])
     parser.add_argument("part", nargs="?", choices=["core", "rest"], default="core")
     parser.add_argument("paths", nargs="*", help="only files that begin so")
-    parser.add_argument("--again", type=float, metavar="SECONDS", help="what survived before, on tests of so long")
+    parser.add_argument(
+        "--again", type=float, metavar="SECONDS", help="what survived before, on tests of so long, and short files"
+    )
     options = parser.parse_args()
     os.chdir(ROOT)
     if options.what == "run":

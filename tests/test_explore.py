@@ -311,6 +311,15 @@ def test_more_than_12_paths_are_not_written_out():
     assert "∂v60/∂x = 1.15292e+18" in explain(x, y)
 
 
+@pytest.mark.parametrize("steps", [100, 101])
+def test_a_path_of_more_than_100_steps_is_not_written_out(steps):
+    x = Value(1.0, label="x")
+    y = x
+    for _ in range(steps):
+        y = y + 1.0
+    assert ("One path leads to it" in explain(x, y)) == (steps == 100)
+
+
 def test_in_latex_it_is_a_formula():
     w, loss = readme()
     slope = r"\frac{\partial %s}{\partial %s}"

@@ -16,7 +16,7 @@ from .functions import deepest, number, real
 # `plus` and `times` are + and ×, but 0 wins against ∞. NOTHING is a 0.0 known by `is`: no tangent or gradient arrived.
 from .machinery.digits import NOTHING, doubts, plus, times
 from .machinery.digits import bottom as bottom
-from .machinery.operators import Number, arrived, checked, constant, explained, sound
+from .machinery.operators import Number, arrived, constant, explained, sound
 from .rules import RULES, Rule
 from .tape import parents, tape
 
@@ -32,7 +32,7 @@ def operate(rule: Rule, operands: tuple[Any, ...]) -> Any:
         return deep.apply(rule, operands)  # a series
     ours = [is_at(x, deep.level) for x in operands]  # the others are constants: plain numbers, Values of outer levels
     numbers = [x.data if its else constant(x) for x, its in zip(operands, ours, strict=True)]
-    data, *partials = checked(rule, rule.partials(*numbers), ours)
+    data, *partials = rule.partials(*numbers)
     result = variable(data, deep.level, type(deep))
     for i, x in enumerate(operands):
         if ours[i]:  # forward mode: its tangent is pushed along the partial

@@ -4,15 +4,13 @@
     python tests/mutation.py learn                 # once: which test runs which line, and how long it takes
     python tests/mutation.py run core              # every mutant of the core
     python tests/mutation.py run rest              # 1,000 mutants of the other files, drawn by a seed
-    python tests/mutation.py run core --again 20   # what survived: on more tests, with all their examples
+    python tests/mutation.py run core --again      # what survived, on whole files of tests
     python tests/mutation.py report                # writes the tables of docs/mutants.md
 
 Cosmic Ray's operators change the package in one place. Then tests are run until one fails: those of the file's own
 test file, and of those that have most to do with the changed statement, quick ones first; so many that they took 8
 seconds together when nothing was changed, with 10 examples for each property. A mutant on which none fails survives:
 either it is equivalent to the original, or a test is missing. One on which a test hangs is killed, as a timeout.
-
-The second time it is 20 seconds, and besides, in whole, every file of tests that takes less than 5.
 
 Each of two processes has a copy of the tree, and has imported what the tests import besides the package; a mutant runs
 in a fork of it. Results are kept in build/mutants.jsonl, and an interrupted run goes on where it was.
@@ -52,7 +50,21 @@ CORE = ["value", "tape", "transforms", "rules", "functions"]
 CORE += [f"machinery/{name}" for name in ("operators", "operations", "trees", "fast", "digits")]
 CORE = [f"micrograd_plus/{name}.py" for name in CORE]
 REST = sorted({str(path.relative_to(ROOT)) for path in ROOT.glob("micrograd_plus/**/*.py")}.difference(CORE))
-UNSEEN = "tests/test_fast.py"  # which runs the first of the core in a process of its own
+AGAIN = {  # whole files of tests, the second time
+    "value|tape|transforms|functions|machinery/(operators|operations|trees|running|structures)|__init__": (
+        "value functions transforms own_rules foreign silence math package confusion fast singular tape batch nn"
+    ),
+    "rules|machinery/(digits|special|more|formulas)": (
+        "reference singular silence rules functions math orders accuracy fast foreign properties backends series"
+    ),
+    "machinery/fast": "value fast silence singular functions own_rules transforms orders",
+    "jit/|batch": "jit backends batch silence optim javascript fuzz",
+    "nn/": "nn losses optim seed_network worked_examples",
+    "draw/|explore/": "draw explore notebook main",
+    "testing/": "testing checks strategies check_engine fuzz properties",
+    "series": "series orders",
+    "__main__": "main",
+}
 PYTEST = ["-q", "-p", "mutation", "-p", "no:cacheprovider"]
 PYTEST += [f"--ignore=tests/test_{name}.py" for name in ("explore_browser", "build", "types", "links")]
 PRELOADED = ["numpy", "scipy.special", "scipy.optimize", "mpmath", "sympy", "llvmlite.binding", "graphviz", "jax.numpy"]
@@ -118,7 +130,7 @@ def pytest_runtest_logreport(report):
 
 def pytest_sessionfinish(session):
     if session.config.getoption("--cov", None) and not hasattr(session.config, "workerinput"):
-        TIMES.write_text(json.dumps({"all": times, "few": {t: s for t, s in times.items() if t not in failed}}))
+        TIMES.write_text(json.dumps({test: seconds for test, seconds in times.items() if test not in failed}))
 
 
 class Chosen:
@@ -134,7 +146,7 @@ class Chosen:
 # A mutant and its tests -----------------------------------------------------------------------------------------------
 
 
-def choice(path, runs, times, seconds):
+def choice(path, runs, times, seconds=8.0):
     """A function from a line of a file to the tests for it with their times, for so many seconds."""
     statements, files = [], defaultdict(set)
     for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
@@ -145,13 +157,6 @@ def choice(path, runs, times, seconds):
     runs = {line: {test.partition("|")[0] for test in tests}.intersection(times) for line, tests in runs.items()}
     for test in set().union(*runs.values()):
         files[test.partition("::")[0]].add(test)
-    always = {}
-    if seconds > 8.0:  # the second time
-        cost = Counter()
-        for test in times:
-            cost[test.partition("::")[0]] += times[test]
-        short = {file for file in files if cost[file] < 5.0} | ({UNSEEN} if path in CORE else set())
-        always = {test: times[test] for test in times if test.partition("::")[0] in short}
 
     def choose(line):
         """Half of the time for its own file of tests, half of the rest for the one that is most about it, ..."""
@@ -165,7 +170,7 @@ def choice(path, runs, times, seconds):
             for test in sorted(files[file], key=lambda test: (test not in nearer, times[test], test)):
                 if times[test] < share:
                     chosen[test], share, left = times[test], share - times[test], left - times[test]
-        return chosen | always
+        return chosen
 
     return choose
 
@@ -211,7 +216,20 @@ def first_failure(sessions):
 killers = Counter()  # which files of tests killed mutants of a file: these are tried first
 
 
-def examine(mutant, tests):
+def sessions_of(tests):
+    """Of tests with their times, those of each file: what pytest is to run."""
+    files = defaultdict(dict)
+    for test, seconds in tests.items():
+        files[test.partition("::")[0]][test] = seconds
+    return {file: ([Chosen(files[file])], [file], 20 + 10 * sum(files[file].values())) for file in files}
+
+
+def whole(path):
+    names = next(names for pattern, names in AGAIN.items() if re.match(pattern, path.removeprefix("micrograd_plus/")))
+    return {file: ([], [file], 300) for file in [path, *[f"tests/test_{name}.py" for name in names.split()]]}
+
+
+def examine(mutant, sessions):
     """The mutant, its change and its outcome: killed, timeout, survived; or no mutant, if that is no Python."""
     path = Path(mutant["path"])
     source, stat = path.read_text(encoding="utf-8"), path.stat()
@@ -222,12 +240,9 @@ def examine(mutant, tests):
         compile(changed, path, "exec")
     except SyntaxError:
         return mutant | {"outcome": "no mutant"}
-    files = defaultdict(dict)
-    for test, seconds in tests.items():
-        files[test.partition("::")[0]][test] = seconds
-    order = sorted(files, key=lambda file: -killers[path, file])
+    order = sorted(sessions, key=lambda file: -killers[path, file])
     path.write_text(changed, encoding="utf-8")
-    status = first_failure([([Chosen(files[f])], [f], 20 + 10 * sum(files[f].values())) for f in order])
+    status = first_failure([sessions[file] for file in order])
     path.write_text(source, encoding="utf-8")
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # its bytecode holds again
     if 0 < status <= len(order):
@@ -290,20 +305,21 @@ def explained():
 
 
 def run(part, paths, again):
-    os.environ |= {} if again else {"FEW": "yes"}
-    times, data = json.loads(TIMES.read_text())["all" if again else "few"], coverage.CoverageData(str(COVERAGE))
+    os.environ["FEW"] = "yes"
+    times, data = json.loads(TIMES.read_text()), coverage.CoverageData(str(COVERAGE))
     data.read()
     known, said = results(), explained()
     if again:  # and nobody has found it to be equivalent
         alive = {key: result for key, result in known.items() if result["outcome"] == "survived"}
         known = {*known}.difference(k for k, r in alive.items() if said.get(described(r), LISTS[1:])[0] != LISTS[0])
     todo = [m for m in drawn(part) if m["key"] not in known and m["path"].startswith(tuple(paths or [""]))]
-    choose = {
-        path: choice(path, data.contexts_by_lineno(str(ROOT / path)), times, again or 8.0) for path in CORE + REST
-    }
+    choose = {path: choice(path, data.contexts_by_lineno(str(ROOT / path)), times) for path in CORE + REST}
     pool = ProcessPoolExecutor(2, initializer=move_to_a_copy, initargs=(tempfile.mkdtemp(),))
     with pool, RESULTS.open("a", encoding="utf-8") as log:
-        jobs = [pool.submit(examine, mutant, choose[mutant["path"]](mutant["line"])) for mutant in todo]
+        jobs = [
+            pool.submit(examine, m, whole(m["path"]) if again else sessions_of(choose[m["path"]](m["line"])))
+            for m in todo
+        ]
         for done, job in enumerate(as_completed(jobs), 1):
             print(json.dumps(job.result()), file=log, flush=True)
             print(f"\r{done} of {len(jobs)} ", end="", file=sys.stderr, flush=True)
@@ -340,9 +356,7 @@ def main():
     parser.add_argument("what", choices=["learn", "run", "report"])
     parser.add_argument("part", nargs="?", choices=["core", "rest"], default="core")
     parser.add_argument("paths", nargs="*", help="only files that begin so")
-    parser.add_argument(
-        "--again", type=float, metavar="SECONDS", help="what survived before, on tests of so long, and short files"
-    )
+    parser.add_argument("--again", action="store_true", help="what survived before, on whole files of tests")
     options = parser.parse_args()
     os.chdir(ROOT)
     if options.what == "run":

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from array import array as buffer
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 from math import inf, isnan, nan
 from pathlib import Path
@@ -338,11 +339,12 @@ def test_data_that_are_no_float_are_refused_with_what_to_write(data):
     for use in uses:
         with pytest.raises(TypeError, match=r"w\.data is .*, and no float: write w\.data = "):
             use()
-    y = q + q
-    y.left = p  # as p + q gives, where `data` can be added
-    for use in (y.backward, lambda: mg.draw_dot(y)):
-        with pytest.raises(TypeError, match=r"w\.data is "):
-            use()
+    for side, other in (("left", q), ("right", q), ("left", q * 1.0), ("right", q * 1.0)):
+        y = other + other
+        setattr(y, side, p)  # as p + q gives, where `data` can be added
+        for use in (y.backward, lambda y=y: mg.draw_dot(y)):
+            with pytest.raises(TypeError, match=r"w\.data is "):
+                use()
 
 
 @pytest.mark.parametrize("data", SMALL, ids=repr)
@@ -742,8 +744,14 @@ def test_labels_and_keys_are_not_taken_for_numbers_in_order(xs):
             use(xs)
 
 
+class Pair(tuple):
+    """A tuple of another kind, of which nobody knows what it is made of."""
+
+
 @pytest.mark.parametrize(
-    "xs", [Frame({0: 1.0}), {1.0, 2.0}, range(2), deque([1.0, 2.0]), iter([1.0])], ids=lambda xs: type(xs).__name__
+    "xs",
+    [Frame({0: 1.0}), {1.0, 2.0}, range(2), deque([1.0, 2.0]), iter([1.0]), buffer("d", [1.0]), Pair((1.0, 2.0))],
+    ids=lambda xs: type(xs).__name__,
 )
 def test_a_container_that_nobody_can_build_again_is_refused(xs):
     for use in (

@@ -32,9 +32,10 @@ class Explanation(str):
 def explain(w: Value, y: Value, *, format: str = "text") -> Explanation:
     """Why ∂y/∂w is what it is: what `w` was made of, and the sum over what it was used for.
 
-    Of an input, also the sum over all paths that lead to it, if they are at most 12, of at most 100 steps each. The text
-    is for people; with `format="latex"` it is the formula, for a document with amsmath. No `.grad` is changed. TypeError
-    if one is no Value or belongs to a transform, ValueError if `y` was not made of `w`, or for another format.
+    Of an input, also the sum over all paths that lead to it, if they are at most 12, of at most 100 steps each. The
+    text is for people; with `format="latex"` it is the formula, for a document with amsmath. No `.grad` is changed.
+    TypeError if one is no Value or belongs to a transform, ValueError if `y` was not made of `w`, or for another
+    format.
 
     >>> w, x = Value(2.0, label="w"), Value(3.0, label="x")
     >>> loss = w * x + w

@@ -114,7 +114,7 @@ class Word(Number):
 
 def texts(rule: Rule, inline: bool) -> tuple[str, str]:
     """The operator of a rule, and the one that Python asks when the left operand has none, as programs."""
-    lines = ["data, d_left, d_right = rule.partials(a, b)", "(d_left is None or d_right is None) and refuse()"]
+    lines = ["data, d_left, d_right = rule.partials(a, b)"]
     parts = ["data", "d_left", "d_right"]
     if inline:
         lines.clear()
@@ -139,17 +139,12 @@ def operators(rule: Rule, codes: Any) -> list[Operation]:
             | {"INPUT": INPUT, "NOTHING": NOTHING, "Dual": Dual, "new": object.__new__}
         )
         names |= {"plain": plain, "plus": plus, "real": real, "rule": rule, "times": times}
-        names |= {"refuse": refuse, "refused": Number.__pow__}
+        names |= {"refused": Number.__pow__}
         names["__name__"] = __name__  # a warning looks past the frames of this package
         exec(code, names)
         names["flat"].__name__ = rule.name
         found.append(names["flat"])
     return found
-
-
-def refuse() -> None:
-    """A rule gave no partial: the readable code says what it should."""
-    raise TypeError
 
 
 def readable_operator(rule: Rule, reflected: bool) -> Operation:
@@ -172,8 +167,6 @@ def of_one(rule: Rule) -> Callable[[Any], Any]:
         kind = type(x)
         try:
             data, slope = rule.partials(x.data)
-            if slope is None:
-                return READABLE(x, rule.name, (x,))
         except (TypeError, ValueError, ArithmeticError):
             return READABLE(x, rule.name, (x,))
         node = object.__new__(kind)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _operator as operator  # its functions alone: the module would take longer to import
-from itertools import compress
 from math import copysign
 
 from ..functions import deepest, is_real
@@ -156,18 +155,6 @@ def arrived(share: Any, node: Any) -> Any:
     if node.left is None and hasattr(type(batch), "total") and batch.opened > node.level:
         return batch.total(share)
     return share
-
-
-def checked(rule: Rule, parts: Any, ours: list[bool]) -> Any:
-    """What a rule returned, if that is a value and a partial for each operand, where `ours` says that one is needed.
-
-    TypeError, naming the rule, if not.
-    """
-    count = len(ours)
-    if not isinstance(parts, tuple) or len(parts) != count + 1 or any(p is None for p in compress(parts[1:], ours)):
-        many = f"{count} partial derivatives" if count > 1 else "one partial derivative"
-        raise TypeError(f"the rule {rule.name} must return its value and {many}, got {parts!r}")
-    return parts
 
 
 def sound(leaf: Any) -> bool:

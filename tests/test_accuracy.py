@@ -412,6 +412,13 @@ def errors(name):
     return worst
 
 
+@pytest.mark.parametrize(("x", "y"), [(1e300, 0.1), (1e-300, 0.3), (1.0 + 5e-14, 2.0**53 + 2.0)])
+def test_the_slope_of_a_power_loses_no_digits_where_y_minus_1_would(x, y):
+    with mpmath.workdps(50):
+        truth = y * mpf(x) ** (mpf(y) - 1)
+        assert ulps(mg.grad(lambda x: x**y)(x), truth) <= LIMIT
+
+
 @pytest.mark.parametrize("name", RULES)
 def test_values_and_slopes_are_within_4_ulp(name):
     error, what = errors(name)[None]

@@ -8,6 +8,7 @@ warnings: each is an output in its place, with the line that it is shown at.
 import itertools
 import os
 import random
+import re
 import subprocess
 import sys
 import warnings
@@ -175,6 +176,15 @@ def test_every_number_of_the_flat_engine_is_that_of_the_readable_one_to_the_last
     assert sum(line.startswith("RuntimeWarning at test_fast.py") for line in outputs[0]) > 100
     for flat, readable in zip(outputs[0][1:], outputs[1][1:], strict=True):
         assert flat == readable
+
+
+def test_the_text_of_the_operators_is_shown_as_the_page_says():
+    command = [sys.executable, "-m", "micrograd_plus.machinery.fast"]
+    environment = os.environ | {"MICROGRAD_PLUS_PLAIN": "1", "PYTHONPATH": str(ROOT)}
+    shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert re.findall(r"^# (\w+)", shown, re.MULTILINE) == ["add", "sub", "mul", "truediv"]
+    assert shown.count("def flat(x, y):") == shown.count("def flat(y, x):") == 4
+    assert "rule.partials" not in shown  # what the rules say, written out
 
 
 def told(message, category, filename, lineno, *_):

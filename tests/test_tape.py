@@ -396,3 +396,9 @@ def test_a_gradient_that_is_zero_so_far_but_moves_with_an_outer_variable_is_adde
     for modes in product((derivative, grad), repeat=2):
         assert slope(lambda x, w: x * 2.0 + x * w, *modes) == slope(lambda x, w: x * w + x * 2.0, *modes) == 1.0
         assert slope(lambda x, w: mg.sum([x * w, x * 2.0, x * w]), *modes) == 2.0
+
+
+def test_a_share_of_1_is_added_to_that_of_an_outer_variable():
+    for inner, outer in product((derivative, grad), repeat=2):
+        for f in (lambda x, w: x * w + x, lambda x, w: x + x * w):
+            assert outer(lambda w, f=f, inner=inner: inner(lambda x: f(x, w))(3.0) ** 2)(2.0) == 6.0  # (w + 1)²

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -476,20 +476,23 @@ def _jumps_between_singles(claim: Claim) -> bool:
     """Whether f jumps just where float32 rounds to its next number, and not beside that, here and nearby."""
     random = Random(0)
 
-    def leap(args: Any, share: float) -> float:
-        """By how much f moves from a double to the next, at this share of the way between two numbers of float32."""
+    def leap(args: Any, share: float, steps: Iterable[int]) -> float:
+        """How much f moves over these doubles, counted from this share of the way between two numbers of float32."""
 
-        def beside(x: float, towards: float) -> float:
+        def beside(x: float, step: int) -> float:
             (single,) = struct.unpack("f", struct.pack("f", x))
-            return math.nextafter(single + share * 2.0 ** (math.frexp(single)[1] - 24), towards)
+            return float((single + share * 2.0 ** (math.frexp(single)[1] - 24)) * (1.0 + step * EPS))
 
-        places = [tree_map(lambda x, towards=t: beside(x, towards), args) for t in (-math.inf, math.inf)]
+        places = [tree_map(lambda x, step=step: beside(x, step), args) for step in steps]
         return spread([replace(claim, args=place).along(0.0) for place in places])
 
     try:
         near = [tree_map(lambda x: x * (1.0 + random.uniform(-0.01, 0.01)) + 1e-9, claim.args) for _ in range(8)]
-        calm: float = max([leap(place, 0.25) for place in near]) + EPS * abs(claim.along(0.0))
-        return sum([leap(place, 0.5) > 1e4 * calm for place in near]) > 1
+        # Rounding may have a period in doubles, as of 0.1 * x it has: hence steps and places drawn by chance.
+        steps = [random.sample(range(-20, 21), 7) for _ in range(32)]
+        calm: float = max(map(leap, near * 4, [random.uniform(0.1, 0.4) for _ in steps], steps))
+        calm += EPS * abs(claim.along(0.0))
+        return sum([leap(place, 0.5, (-1, 1)) > 1e4 * calm for place in near]) > 3
     except (ArithmeticError, LookupError, TypeError, ValueError, struct.error):  # f has no value there
         return False
 

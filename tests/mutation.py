@@ -224,9 +224,15 @@ def sessions_of(tests):
     return {file: ([Chosen(files[file])], [file], 20 + 10 * sum(files[file].values())) for file in files}
 
 
-def whole(path):
+def whole(path, times):
+    """All tests of the files that are about this one, but for those that failed when nothing was changed."""
     names = next(names for pattern, names in AGAIN.items() if re.match(pattern, path.removeprefix("micrograd_plus/")))
-    return {file: ([], [file], 300) for file in [path, *[f"tests/test_{name}.py" for name in names.split()]]}
+    files = {path, *[f"tests/test_{name}.py" for name in names.split()]}
+    return sessions_of({test: seconds for test, seconds in times.items() if test.partition("::")[0] in files})
+
+
+def passes(session):
+    return first_failure([session]) == 0
 
 
 def examine(mutant, sessions):
@@ -316,10 +322,17 @@ def run(part, paths, again):
     choose = {path: choice(path, data.contexts_by_lineno(str(ROOT / path)), times) for path in CORE + REST}
     pool = ProcessPoolExecutor(2, initializer=move_to_a_copy, initargs=(tempfile.mkdtemp(),))
     with pool, RESULTS.open("a", encoding="utf-8") as log:
-        jobs = [
-            pool.submit(examine, m, whole(m["path"]) if again else sessions_of(choose[m["path"]](m["line"])))
-            for m in todo
-        ]
+        if again:
+            sessions = {m["path"]: whole(m["path"], times) for m in todo}
+            files = {file: session for group in sessions.values() for file, session in group.items()}
+            failing = [file for file, passed in zip(files, pool.map(passes, files.values()), strict=True) if not passed]
+            print("left out, since they fail without a mutant:", *failing or ["none"], file=sys.stderr)
+            jobs = [
+                pool.submit(examine, m, {f: s for f, s in sessions[m["path"]].items() if f not in failing})
+                for m in todo
+            ]
+        else:
+            jobs = [pool.submit(examine, m, sessions_of(choose[m["path"]](m["line"]))) for m in todo]
         for done, job in enumerate(as_completed(jobs), 1):
             print(json.dumps(job.result()), file=log, flush=True)
             print(f"\r{done} of {len(jobs)} ", end="", file=sys.stderr, flush=True)

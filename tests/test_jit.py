@@ -1,10 +1,13 @@
 """jit: compiled programs say what the eager ones say, to the last bit, and are fit to be read."""
 
+import ast
 import gc
 import math
+import operator
 import pickle
 import re
 import sys
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -24,7 +27,9 @@ from micrograd_plus import (
     value_and_grad,
     vjp,
 )
-from micrograd_plus.jit import python
+from micrograd_plus.jit import javascript, python
+from micrograd_plus.jit.text import Text
+from micrograd_plus.jit.trace import Trace
 from micrograd_plus.machinery.trees import tree_leaves
 from micrograd_plus.nn import MLP, Neuron, losses, mse
 from micrograd_plus.testing.strategies import expressions, networks, points
@@ -608,6 +613,59 @@ def test_a_long_program_says_what_a_short_one_says(monkeypatch):
         return y
 
     assert jit(grad(labelled))({"x": 0.5}) == grad(labelled)({"x": 0.5})
+
+
+# Operations as Python writes them, and the tests between them
+OPERATIONS = {
+    "({}) + ({})": operator.add,
+    "({}) - ({})": operator.sub,
+    "({}) * ({})": operator.mul,
+    "({}) / ({})": operator.truediv,
+    "-({})": operator.neg,
+    "({}) ** 2.0": lambda x: x**2.0,
+    "({}) ** 3.0": lambda x: x**3.0,
+}
+CONDITIONS = {"({}) < ({})": operator.lt, "({}) == ({})": operator.eq}
+COMBINED = {"({}) and ({})": operator.and_, "({}) or ({})": operator.or_, "not ({})": operator.invert}
+WRITTEN = OPERATIONS | CONDITIONS | COMBINED | {"({1}) if ({0}) else ({2})": mg.where}
+
+
+def pairs_of_operations():
+    """Every operation with every other one in each of its places: its text, and what it makes of named numbers."""
+
+    def asks(form):
+        """For each place whether a condition stands there."""
+        return [True, False, False] if "if" in form else [form in COMBINED] * form.count("{}")
+
+    def applied(form, parts):
+        return form.format(*[text for text, _ in parts]), lambda v: WRITTEN[form](*[make(v) for _, make in parts])
+
+    def leaf(is_condition, name):
+        return (f"{name} < 1.0", lambda v: v[name] < 1.0) if is_condition else (name, lambda v: v[name])
+
+    for outer in WRITTEN:
+        for place, is_condition in enumerate(asks(outer)):
+            for inner in (
+                COMBINED | CONDITIONS if is_condition else OPERATIONS | {"({1}) if ({0}) else ({2})": mg.where}
+            ):
+                inside = applied(inner, [*map(leaf, asks(inner), "abc")])
+                parts = [inside if i == place else leaf(k, "xyz"[i]) for i, k in enumerate(asks(outer))]
+                yield outer, inner, *applied(outer, parts)
+
+
+def test_parentheses_stand_where_python_needs_them_and_nowhere_else():
+    count = 0
+    for outer, inner, whole, make in pairs_of_operations():
+        for table in (python.TEXTS, javascript.FORMULAS if {outer, inner} <= OPERATIONS.keys() else python.TEXTS):
+            trace = Trace()
+            inputs = {name: trace.input(name) for name in "abcxyz"}
+            (text,) = Text([*inputs.values()], [make(inputs)], table, inline=True).results
+            assert text.count("(") <= ast.unparse(ast.parse(whole)).count("(") + ("-(-" in text), whole
+            for numbers in [*permutations((0.3, 1.7, 0.9, 1.2, 0.6, 2.3))][::20]:
+                names = dict(zip("abcxyz", numbers, strict=True))
+                assert eval(text, names) == eval(whole, names), (whole, text)
+            count += 1
+    assert count > 200
 
 
 def test_shares_are_computed_once_for_all():

@@ -908,6 +908,7 @@ def test_static_arguments_are_a_part_of_the_program():
 
     assert [power(2.0, n) for n in (3, 5, 3)] == [8.0, 32.0, 8.0]
     assert len(power._programs) == 2
+    assert [jit(lambda n, x: sum(range(n), x), static_argnums=i)(3, 2.0) for i in (0, -2)] == [5.0, 5.0]
     with pytest.raises(TypeError, match="static_argnums must be a number"):
         jit(power, static_argnums="n")
     assert jit(lambda d: d[1] * 2.0)({1: 3.0}) == 6.0

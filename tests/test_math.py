@@ -109,6 +109,12 @@ def test_a_function_does_on_floats_what_that_of_math_does_or_what_the_table_says
     assert bool(differences) == (name in DIFFERENT)
 
 
+def test_a_length_has_any_number_of_coordinates():
+    for numbers in ([], [3.0], [-3.0], [3.0, 4.0], [2.0, 3.0, 6.0]):
+        assert mg.hypot(*numbers) == math.hypot(*numbers)
+        assert mg.hypot(*map(mg.Value, numbers)) == math.hypot(*numbers)
+
+
 def test_the_options_are_those_of_math():
     assert mg.prod([2.0, 3.0], start=4.0) == math.prod([2.0, 3.0], start=4.0)
     close = {"rel_tol": 0.0, "abs_tol": 0.5}

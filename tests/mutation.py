@@ -55,7 +55,7 @@ AGAIN = {  # whole files of tests, the second time
         "value functions transforms own_rules foreign silence math package confusion fast singular tape batch nn"
     ),
     "rules|machinery/(digits|special|more|formulas)": (
-        "reference singular silence rules functions math orders accuracy fast foreign properties backends series"
+        "special reference singular silence rules functions math orders accuracy fast foreign backends series"
     ),
     "machinery/fast": "value fast silence singular functions own_rules transforms orders",
     "jit/|batch": "jit backends batch silence optim javascript fuzz",
@@ -227,8 +227,9 @@ def sessions_of(tests):
 def whole(path, times):
     """All tests of the files that are about this one, but for those that failed when nothing was changed."""
     names = next(names for pattern, names in AGAIN.items() if re.match(pattern, path.removeprefix("micrograd_plus/")))
-    files = {path, *[f"tests/test_{name}.py" for name in names.split()]}
-    return sessions_of({test: seconds for test, seconds in times.items() if test.partition("::")[0] in files})
+    files = [path, *[f"tests/test_{name}.py" for name in names.split()]]
+    known = sessions_of({test: seconds for test, seconds in times.items() if test.partition("::")[0] in files})
+    return {file: known.get(file, ([], [file], 300)) for file in files}
 
 
 def passes(session):

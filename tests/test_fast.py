@@ -178,7 +178,7 @@ def test_every_number_of_the_flat_engine_is_that_of_the_readable_one_to_the_last
         assert flat == readable
 
 
-def test_the_text_of_the_operators_is_shown_as_the_page_says():
+def test_the_text_of_the_operators_is_shown_by_the_command_that_the_module_names():
     command = [sys.executable, "-m", "micrograd_plus.machinery.fast"]
     environment = os.environ | {"MICROGRAD_PLUS_PLAIN": "1", "PYTHONPATH": str(ROOT)}
     shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=ROOT).stdout

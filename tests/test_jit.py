@@ -615,7 +615,7 @@ def test_a_long_program_says_what_a_short_one_says(monkeypatch):
     assert jit(grad(labelled))({"x": 0.5}) == grad(labelled)({"x": 0.5})
 
 
-# Operations as Python writes them, and the tests between them
+# Operations as Python writes them; of a choice, the condition comes first
 OPERATIONS = {
     "({}) + ({})": operator.add,
     "({}) - ({})": operator.sub,
@@ -627,7 +627,8 @@ OPERATIONS = {
 }
 CONDITIONS = {"({}) < ({})": operator.lt, "({}) == ({})": operator.eq}
 COMBINED = {"({}) and ({})": operator.and_, "({}) or ({})": operator.or_, "not ({})": operator.invert}
-WRITTEN = OPERATIONS | CONDITIONS | COMBINED | {"({1}) if ({0}) else ({2})": mg.where}
+CHOICE = {"({1}) if ({0}) else ({2})": mg.where}
+WRITTEN = OPERATIONS | CONDITIONS | COMBINED | CHOICE
 
 
 def pairs_of_operations():
@@ -635,7 +636,7 @@ def pairs_of_operations():
 
     def asks(form):
         """For each place whether a condition stands there."""
-        return [True, False, False] if "if" in form else [form in COMBINED] * form.count("{}")
+        return [True, False, False] if form in CHOICE else [form in COMBINED] * form.count("{}")
 
     def applied(form, parts):
         return form.format(*[text for text, _ in parts]), lambda v: WRITTEN[form](*[make(v) for _, make in parts])
@@ -645,9 +646,7 @@ def pairs_of_operations():
 
     for outer in WRITTEN:
         for place, is_condition in enumerate(asks(outer)):
-            for inner in (
-                COMBINED | CONDITIONS if is_condition else OPERATIONS | {"({1}) if ({0}) else ({2})": mg.where}
-            ):
+            for inner in COMBINED | CONDITIONS if is_condition else OPERATIONS | CHOICE:
                 inside = applied(inner, [*map(leaf, asks(inner), "abc")])
                 parts = [inside if i == place else leaf(k, "xyz"[i]) for i, k in enumerate(asks(outer))]
                 yield outer, inner, *applied(outer, parts)
@@ -656,7 +655,7 @@ def pairs_of_operations():
 def test_parentheses_stand_where_python_needs_them_and_nowhere_else():
     count = 0
     for outer, inner, whole, make in pairs_of_operations():
-        for table in (python.TEXTS, javascript.FORMULAS if {outer, inner} <= OPERATIONS.keys() else python.TEXTS):
+        for table in (python.TEXTS, javascript.FORMULAS)[: 1 + ({outer, inner} <= OPERATIONS.keys())]:
             trace = Trace()
             inputs = {name: trace.input(name) for name in "abcxyz"}
             (text,) = Text([*inputs.values()], [make(inputs)], table, inline=True).results

@@ -7,7 +7,6 @@ import pytest
 from mpmath import mp, mpc, mpf
 
 import micrograd_plus as mg
-from micrograd_plus.functions import KERNELS
 
 LIMIT = 9e-16  # four units in the last place, at most
 # The points at which special.py goes from one formula to another, and their neighbours
@@ -79,8 +78,3 @@ def test_the_slope_of_a_length_whatever_its_size():
         assert slopes == pytest.approx([2 / 3, -1 / 3, 2 / 3], rel=LIMIT)
         slopes = mg.grad(mg.norm)([1.0 * scale, -4.0 * scale, 8.0 * scale])
         assert slopes == pytest.approx([1 / 9, -4 / 9, 8 / 9], rel=LIMIT)
-
-
-def test_kernels_are_what_the_functions_are_over_floats():
-    for name in ("gamma", "lgamma", "sinc", "log_ndtr"):
-        assert KERNELS[name](0.7) == getattr(mg, name)(0.7)

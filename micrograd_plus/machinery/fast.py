@@ -138,8 +138,7 @@ def operators(rule: Rule, codes: Any) -> list[Operation]:
             | {"abs": abs, "constant": constant}
             | {"INPUT": INPUT, "NOTHING": NOTHING, "Dual": Dual, "new": object.__new__}
         )
-        names |= {"plain": plain, "plus": plus, "real": real, "rule": rule, "times": times}
-        names |= {"refused": Number.__pow__}
+        names |= {"plain": plain, "plus": plus, "real": real, "refused": Number.__pow__, "rule": rule, "times": times}
         names["__name__"] = __name__  # a warning looks past the frames of this package
         exec(code, names)
         names["flat"].__name__ = rule.name

@@ -315,10 +315,10 @@ def run(part, paths, again):
     os.environ["FEW"] = "yes"
     times, data = json.loads(TIMES.read_text()), coverage.CoverageData(str(COVERAGE))
     data.read()
-    known, said = results(), explained()
-    if again:  # and nobody has found it to be equivalent
-        alive = {key: result for key, result in known.items() if result["outcome"] == "survived"}
-        known = {*known}.difference(k for k, r in alive.items() if said.get(described(r), LISTS[1:])[0] != LISTS[0])
+    known = results()
+    if again:  # what survived, and nobody has found to be equivalent
+        equivalent = {mutant for mutant, (heading, _) in explained().items() if heading == LISTS[0]}
+        known = {k: r for k, r in known.items() if r["outcome"] != "survived" or described(r) in equivalent}
     todo = [m for m in drawn(part) if m["key"] not in known and m["path"].startswith(tuple(paths or [""]))]
     choose = {path: choice(path, data.contexts_by_lineno(str(ROOT / path)), times) for path in CORE + REST}
     pool = ProcessPoolExecutor(2, initializer=move_to_a_copy, initargs=(tempfile.mkdtemp(),))
@@ -341,24 +341,25 @@ def run(part, paths, again):
 
 def report():
     """Write the tables of docs/mutants.md. What is said there of a mutant is kept, in the list where it is said."""
-    page, known, reasons, tables = PAGE.read_text(encoding="utf-8"), results(), explained(), defaultdict(list)
-    for heading, part in (("The core", "core"), ("The sample of the rest", "rest")):
+    page, known, reasons = PAGE.read_text(encoding="utf-8"), results(), explained()
+    parts = {"The core": "core", "The sample of the rest": "rest"}
+    tables = {heading: [] for heading in (*parts, *LISTS)}
+    for heading, part in parts.items():
         counts = defaultdict(Counter)
         for mutant in drawn(part):
             path, result = mutant["path"].removeprefix("micrograd_plus/"), known.get(mutant["key"], {})
             outcome = result.get("outcome", "not tried")
             if outcome == "survived":
                 outcome, why = reasons.get(described(result), (LISTS[1], "not looked into"))
-                tables[outcome].append((path, mutant["line"], f"{path}:{mutant['line']}", *described(result)[1:], why))
+                tables[outcome].append((f"{path}:{mutant['line']}", *described(result)[1:], why))
             counts[f"`{path}`"][outcome] += 1
             counts["**all**"][outcome] += 1
         for name, count in sorted(counts.items(), key=lambda item: ("*" in item[0], item[0])):
             dead, alive = count["killed"] + count["timeout"], count[LISTS[1]]
             share = f"{dead / max(1, dead + alive):.1%}"
-            tables[heading].append((name, 0, name, dead, alive, count[LISTS[0]], share, count["not tried"]))
+            tables[heading].append((name, dead, alive, count[LISTS[0]], share, count["not tried"]))
     for heading, rows in tables.items():
-        rows = sorted(rows) if heading in LISTS else rows
-        table = "".join(f"| {' | '.join(map(str, row[2:]))} |\n" for row in rows)
+        table = "".join(f"| {' | '.join(map(str, row))} |\n" for row in rows)
         text = section(page, heading)
         head, rule, body = text.partition("|---")
         page = page.replace(text, head + rule + body.partition("\n")[0] + "\n" + table)

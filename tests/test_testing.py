@@ -295,6 +295,31 @@ def test_atol_and_rtol_are_added_to_what_is_tolerated():
     complaint(check_grads, f, (1.0,), rtol=0.5e-3)
 
 
+@pytest.mark.parametrize("x", [1e-3, 1.0, 1e3])
+def test_what_is_tolerated_is_an_error_of_the_slope_wherever_it_is_taken(x):
+    def off_by(error):
+        return lambda x: 3.0 + error
+
+    check_derivative(lambda x: 3.0 * x, off_by(0.9e-3), (x,), atol=1e-3)
+    check_derivative(lambda x: 3.0 * x, off_by(2.7e-3), (x,), rtol=1e-3)
+    complaint(check_derivative, lambda x: 3.0 * x, off_by(1.1e-3), (x,), atol=1e-3)
+    complaint(check_derivative, lambda x: 3.0 * x, off_by(3.3e-3), (x,), rtol=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_is_tolerated_is_tolerated_in_each_of_many_numbers_and_in_each_of_many_results(seed):
+    x = 10.0 ** np.random.default_rng(seed).uniform(-3.0, 3.0, 20)
+    w = np.random.default_rng(seed).standard_normal((20, 20))
+
+    def off_by(error, of):
+        return lambda x: w[:of].squeeze() + error
+
+    for of in (1, 20):
+        f = lambda x, of=of: w[:of].squeeze() @ x  # noqa: E731
+        check_derivative(f, off_by(0.9e-3, of), (x,), atol=1e-3, seed=seed)
+        complaint(check_derivative, f, off_by(2e-3, of), (x,), atol=1e-3, seed=seed)
+
+
 def test_the_same_seed_gives_the_same_directions():
     def directions(seed):
         seen = []

@@ -18,7 +18,7 @@ from ..functions import real
 from ..machinery.trees import tree_fill, tree_leaves, tree_map
 from ..transforms import jvp, vjp
 from ..value import bottom
-from .diagnosis import diagnosis
+from .diagnosis import MOST, diagnosis
 from .differences import EPS, Function
 from .judging import Claim, blamed, branches, direction, fault_of, length, parts, paths, products, spread, unit
 
@@ -38,8 +38,9 @@ def check_grads(
     `args` has one item per argument; arguments and result are numbers or structures of them, such as lists, dicts and
     arrays; arrays of integers are handed to f as they are. The slope that each mode tells, in a random direction, is
     compared with one found by running f alone: by the complex step where f takes complex numbers and differences
-    confirm it, else by differences as in `ridders`. Tolerated is what that slope's own error may be, and `atol` plus
-    `rtol` times the slope besides. Derivatives of order 2 are checked as the slopes of those of order 1, and so on.
+    confirm it, else by differences as in `ridders`. Tolerated is what that slope's own error may be, and besides, of
+    each derivative, `atol` plus `rtol` times its size. Derivatives of order 2 are checked as the slopes of those of
+    order 1, and so on.
 
     AssertionError, with what each method got for a number that is wrong, or that f has a kink or a jump there, or
     that nothing can be told; ValueError if order, modes or args make no sense; and whatever f raises.
@@ -265,15 +266,23 @@ def _judge(caller: str, claim: Claim, subject: str, names: list[str], again: str
     if _jumps_between_singles(claim):
         raise TypeError(f"{caller}: f computes with float32 inside; a slope can be told with float64 only")
     (part, fault), where, culprit = found, "in a random direction", 0
-    if (i := blamed(part, "tangents", fault)) is not None:
-        step = length(tree_leaves(part.args)[i])
-        alone = replace(part, tangents=unit(part.args, i, step), unit=step)
-        if closer := fault_of(alone):
-            part, fault, where, culprit = alone, closer, f"with respect to {names[i]}", i
+
+    def alone(i: int) -> Claim:
+        return replace(part, tangents=unit(part.args, i, length(tree_leaves(part.args)[i])))
+
+    tolerant = fault.method and (claim.atol or claim.rtol)  # what is off together may be fine for each number
+    i = blamed(part, "tangents", fault)
+    if i is None and tolerant and len(names) <= MOST:
+        i = next((i for i in range(len(names)) if fault_of(alone(i))), None)
+    if i is not None and (closer := fault_of(alone(i))):
+        part, fault, where, culprit = alone(i), closer, f"with respect to {names[i]}", i
     results = paths("result", part.cotangents)
-    if (i := blamed(part, "cotangents", fault)) is not None:
-        fault = fault_of(replace(part, cotangents=unit(part.cotangents, i))) or fault
-        subject = f"{results[i]} of {subject}" if len(results) > 1 else subject
+    j = blamed(part, "cotangents", fault)
+    if tolerant and (i is None or j is None):
+        return
+    if j is not None:
+        fault = fault_of(replace(part, cotangents=unit(part.cotangents, j))) or fault
+        subject = f"{results[j]} of {subject}" if len(results) > 1 else subject
     how = diagnosis(claim, names, fault.method, culprit) if fault.method else ""
     lines = [fault.text.format(subject=subject, where=where), *fault.rows, *([f"  {how}"] if how else [])]
     raise AssertionError("\n".join([f"{caller}: {lines[0]}", *lines[1:], f"again: {again}"]))

@@ -48,7 +48,6 @@ class Claim:
     atol: float
     rtol: float
     traceable: bool  # whether f takes Values
-    unit: float = 1.0  # the length of the direction, to tell the slopes per unit
     listening: bool = False  # whether the noise of f is measured where it is evaluated
     floor: float = 0.0  # the least noise that there is
     stretch: float = 1.0  # how many times as long the direction is as that of the claim it was made from
@@ -120,7 +119,12 @@ class Claim:
 
     def tolerated(self, slope: float) -> float:
         """What the caller says that does not matter."""
-        return (self.atol + self.rtol * abs(slope) / self.unit) * self.unit
+        return self.atol * self.speed + self.rtol * abs(slope)
+
+    @cached_property
+    def speed(self) -> float:
+        """How fast a number typically moves, times what a result typically weighs: slopes are told per unit of it."""
+        return _typical(tree_leaves(self.tangents)) * _typical(tree_leaves(self.cotangents))
 
     @cached_property
     def rounding(self) -> tuple[float, float]:
@@ -139,6 +143,12 @@ class Claim:
                     weights[x] += weights[node] * abs(partial)
         in_slope = sum([weights[x] * abs(v) for x, v in zip(inputs, tree_leaves(self.tangents), strict=True)])
         return EPS * sum([weights[node] * abs(node.data) for node in order]), EPS * in_slope
+
+
+def _typical(numbers: list[float]) -> float:
+    """The root of the mean square of those that are not 0."""
+    some = [x for x in numbers if x] or [1.0]
+    return math.hypot(*some) / math.sqrt(len(some))
 
 
 class Fault(NamedTuple):
@@ -221,7 +231,7 @@ def fault_of(claim: Claim) -> Fault | None:
     """What is wrong with the claim, or None: a first look that costs little, and if that finds fault, a closer one."""
     products = claim.slopes(claim.args, claim.tangents, claim.cotangents)
     claimed = [math.fsum(numbers) for numbers in products.values()]
-    rows = [f"  {mode:14} {slope / claim.unit!r}" for mode, slope in zip(products, claimed, strict=True)]
+    rows = [f"  {mode:14} {slope / claim.speed!r}" for mode, slope in zip(products, claimed, strict=True)]
     value = abs(claim.along(0.0))
     bump = max([slope for h in (-0.125, 0.125) if (slope := abs(claim.between(0.0, h)[0])) < math.inf], default=0.0)
     if any(map(math.isnan, claimed)):
@@ -253,7 +263,7 @@ def fault_of(claim: Claim) -> Fault | None:
 
     if not math.isfinite(oracle.slope):
         return Fault("{subject} cannot be checked {where}: it has no values on both sides", rows)
-    seen = f"  {oracle.method:14} {oracle.slope / claim.unit!r} ± {judgement.tolerance / claim.unit:.0e}"
+    seen = f"  {oracle.method:14} {oracle.slope / claim.speed!r} ± {judgement.tolerance / claim.speed:.0e}"
     if judgement.vague:
         return Fault("{subject} is too rough or too steep to be checked {where}", [*rows, seen])
     if max(judgement.factors) <= 1.0:
@@ -390,7 +400,7 @@ def _corner(claim: Claim, height: float, sides: dict[float, list[tuple[float, fl
     least = max(share * abs(left), share * abs(right), 1e-6 * height, 1e-290) + SAFETY * (left_error + right_error)
     if not abs(right - left) > least + claim.tolerated(max(abs(left), abs(right))):
         return ""  # it only bends, or there are no values on one side
-    return f"its slope is {left / claim.unit:.6g} on the left, {right / claim.unit:.6g} on the right"
+    return f"its slope is {left / claim.speed:.6g} on the left, {right / claim.speed:.6g} on the right"
 
 
 # Directions and names -------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The checks of layers, what kind of mistake they name, and that what cancels is no false alarm."""
 
 import inspect
+import math
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -255,6 +256,11 @@ def test_each_kind_of_mistake_is_named():
         lambda d, a, b: (d * a, d * b), lambda a, b: a * b, (B, B + 1.0)
     )
 
+    C = np.array([0.0, 2.0, 3.0])
+    assert "the gradients of a and b are swapped" in said(  # also if some of their numbers are equal
+        lambda d, a, b, c: (d * a * c, d * b * c, d * a * b), lambda a, b, c: a * b * c, (C, 2.0 * C, C + 1.0)
+    )
+
     def one_entry(d, x):
         slope = 2.0 * x * d
         slope[1, 2] += 0.1
@@ -268,6 +274,34 @@ def test_each_kind_of_mistake_is_named():
         return slope
 
     assert "x[1, 2] alone of 12 numbers is wrong: -1 times what it should be\n" in said(one_sign, lambda x: x * x, (X,))
+
+    def last_sign(d, x):
+        return 2.0 * x * d * np.array([1.0] * (len(x) - 1) + [-1.0])
+
+    four = np.array([1.0, 2.0, 3.0, 4.0])
+    assert "x[3] alone of 4 numbers is wrong: -1 times what it should be\n" in said(last_sign, lambda x: x * x, (four,))
+    assert "\n  that of x[2] is -1 times what it should be: the sign is wrong\n" in said(
+        last_sign, lambda x: x * x, (four[:3],)
+    )
+
+
+def test_the_kind_of_mistake_is_named_also_for_what_takes_floats_alone():
+    def f(x):
+        return [math.exp(x[0]), math.exp(2.0 * x[1]), math.exp(-x[2]), math.exp(x[3] / 3.0)]
+
+    def slopes(d, x):
+        return [d[0] * math.exp(x[0]), 2.0 * d[1] * math.exp(2.0 * x[1]), -d[2] * math.exp(-x[2]),
+                d[3] * math.exp(x[3] / 3.0) / 3.0]  # fmt: skip
+
+    point = [0.5, 1.0, -1.0, 2.0]
+    check_backward(f, slopes, (point,))
+    text = complaint(check_backward, f, lambda d, x: [-slope for slope in slopes(d, x)], (point,))
+    assert "each of the 4 numbers that are wrong is -1 times what it should be: the sign is wrong\n" in text
+    text = complaint(check_backward, f, lambda d, x: [*slopes(d, x)[:3], 3.0 * slopes(d, x)[3]], (point,))
+    assert "with respect to x[3] is wrong" in text
+    assert "x[3] alone of 4 numbers is wrong" in text
+    text = complaint(check_backward, f, lambda d, x: [slope * (1.0 + 1e-9) for slope in slopes(d, x)], (point,))
+    assert "is wrong" in text
 
 
 def test_one_wrong_number_among_many_is_found(request):
@@ -316,6 +350,7 @@ def test_a_function_that_computes_in_single_precision_is_recognised():
     within = lambda x: np.sin(x.astype(np.float32)).sum() + np.cos(x).sum()  # noqa: E731
     assert "f computes with float32 inside" in refusal(check_derivative, within, lambda x: np.cos(x) - np.sin(x), (B,))
     check_derivative(lambda x: np.floor(1e3 * x) / 4.0, lambda x: 0.0, (0.30001,))  # simple numbers are not single ones
+    check_derivative(lambda x: 12345.0, lambda x: 0.0, (0.3,))
     check_derivative(lambda x: x, lambda x: 1.0, (0.5,))
 
 

@@ -48,8 +48,8 @@ def diagnosis(claim: Claim, names: list[str], method: str, culprit: int) -> str:
         for k, (one, start, shape) in enumerate(groups):
             for two, begin, other in groups[k + 1 :]:
                 pairs = [(start + i, begin + i) for i in range(math.prod(shape))] if shape == other else []
-                if pairs and start in wrong and all(same(found[i], right[j]) and same(found[j], right[i])
-                                                    for i, j in pairs):  # fmt: skip
+                swapped = all(same(found[i], right[j]) and same(found[j], right[i]) for i, j in pairs)
+                if swapped and any(i in wrong for i, _ in pairs):
                     return f"the gradients of {one} and {two} are swapped"
     those, seen = ", ".join([names[i] for i in wrong]), "looked at " if len(names) > MOST else ""
     alone = f"{those} alone of {len(places)} numbers {seen}{'is' if len(wrong) == 1 else 'are'} wrong"

@@ -51,14 +51,14 @@ CORE += [f"machinery/{name}" for name in ("operators", "operations", "trees", "f
 CORE = [f"micrograd_plus/{name}.py" for name in CORE]
 REST = sorted({str(path.relative_to(ROOT)) for path in ROOT.glob("micrograd_plus/**/*.py")}.difference(CORE))
 AGAIN = {  # whole files of tests, the second time
-    "value|tape|transforms|functions|machinery/(operators|operations|trees|running|structures)|__init__": (
+    "value|tape|transforms|functions|machinery/(operators|operations|trees)|__init__": (
         "value functions transforms own_rules foreign silence math package confusion fast singular tape batch nn"
     ),
     "rules|machinery/(digits|special|more|formulas)": (
         "special reference singular silence rules functions math orders accuracy fast foreign backends series"
     ),
     "machinery/fast": "value fast silence singular functions own_rules transforms orders",
-    "jit/|batch": "jit backends batch silence optim javascript fuzz",
+    "jit/|batch|machinery/(running|structures)": "jit backends batch silence optim javascript fuzz",
     "nn/": "nn losses optim seed_network worked_examples",
     "draw/|explore/": "draw explore notebook main",
     "testing/": "testing checks strategies check_engine fuzz properties",

@@ -170,7 +170,7 @@ MUTANTS = {  # what was done: old text, new text, the ability that must be wrong
     "a step of descent in backward": (
         "            node._backward()\n", "            node._backward()\n        for node in order:\n"
         "            node.data -= 0.0 if node._children else 0.1 * node.grad\n",
-        "gradient of +", "after backward, x is", None,
+        "gradient of +", "x + y at x = 3, y = -2: after backward, x is 2.9", None,
     ),
     "numbers read too late": (
         IN_PLACE, IN_PLACE.replace("y *", "other.data *").replace("x *", "self.data *"),
@@ -200,6 +200,87 @@ def test_each_mistake_is_found_and_named_as_what_it_is(name):
     assert why is None or why in first.why
 
 
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [
+        ("2 - x as x - 2", 2),
+        ("factors swapped", 3),
+        ("the gradient that arrives is lost in *", 4),
+        ("= for += in *", 5),
+        ("no topological order", 6),
+        ("n where n - 1 belongs", 7),
+        ("1 - t for tanh", 8),
+        ("numbers read too late", 9),
+        ("recursion", 10),
+        ("half of the product rule", 11),
+    ],
+)
+def test_a_mistake_fails_the_stage_that_it_belongs_to_and_none_before(name, stage):
+    old, new, *_ = MUTANTS[name]
+    tried = Engine(engine(LEARNER.replace(old, new)), examples=1)
+    assert {row.mark for row in examined(tried, stage - 1)} <= {"✓", "–"}
+    failed = [row.stage for row in examined(tried, stage) if row.mark == "✗"]
+    assert failed
+    assert set(failed) == {stage}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "ability", "failure"),
+    [
+        (
+            "return Value(other) / self", "return Value(Value(other).data) / self.data",
+            "gradients with numbers on either side",
+            "2.0 / x at x = 3: gradient of x 0.0, should be -0.2222222222222222",
+        ),
+        (
+            "            node._backward()\n",
+            "            node._backward()\n        if len(order) == 5:\n            self.data += 1.0\n",
+            "backward changes no number",
+            "(a := x * y) * x + a at x = 3, y = -2: after backward, the result is -23.0, should be -24.0",
+        ),
+        (
+            "            node._backward()\n",
+            "            node._backward()\n"
+            "        for node in order[:-1]:\n            node.data += bool(node._children)\n",
+            "backward changes no number",
+            "(a := x * y) * x + a at x = 3, y = -2: after backward, a is -5.0, should be -6.0",
+        ),
+    ],
+)  # fmt: skip
+def test_a_mistake_that_other_rows_cannot_see_is_seen_in_its_own(old, new, ability, failure):
+    assert LEARNER.count(old) == 1
+    rows = examined(Engine(engine(LEARNER.replace(old, new)), examples=1))
+    assert next((row.ability, row.failure) for row in rows if row.mark == "✗") == (ability, failure)
+
+
+def test_a_backward_that_starts_the_gradients_anew_is_right_too():
+    source = LEARNER.replace(
+        "            if node._children:\n                node.grad = 0.0", "            node.grad = 0.0"
+    )
+    rows = examined(Engine(engine(source), examples=5))
+    assert [row.failure for row in rows if row.mark == "✗"] == []
+    assert "one input in several graphs" in [row.ability for row in rows if row.mark == "✓"]
+
+
+def test_numbers_that_cannot_be_set_are_not_read_too_late():
+    fixed = "    @property\n    def data(self):\n        return self._data\n\n    def __add__"
+    source = LEARNER.replace("self.data = data", "self._data = data").replace("    def __add__", fixed, 1)
+    row = next(
+        row for row in examined(Engine(engine(source), examples=1)) if row.ability == "the numbers of the moment"
+    )
+    assert row.mark == "–"
+    assert row.failure.startswith("the number of a Value cannot be set: AttributeError: ")
+
+
+def test_forward_mode_is_tried_on_what_there_is():
+    source = LEARNER.replace("__sub__", "minus").replace("__rsub__", "minus_from").replace("__truediv__", "over")
+    row = next(row for row in examined(Engine(engine(source), examples=1)) if row.ability == "forward mode")
+    assert row.mark == "✓"
+    source = source.replace("self.tangent * slope", "self.tangent * abs(slope)")
+    row = next(row for row in examined(Engine(engine(source), examples=1)) if row.ability == "forward mode")
+    assert row.failure == "-x at x = 0.5, x' = 1: tangent 1.0, should be -1.0"
+
+
 def test_what_only_random_programs_find_is_shrunk_to_the_smallest():
     deep = "slope * (1.01 if self._children and self._children[0]._children else 1.0) * out.grad"  # of three in a row
     source = LEARNER.replace("slope * out.grad", deep)
@@ -218,6 +299,11 @@ def test_an_engine_with_half_the_digits_is_held_to_these():
     rows = examined(Engine(engine(source), examples=50))
     assert [row.failure for row in rows if row.mark == "✗"] == []
     rows = examined(Engine(engine(source.replace("1.0 - t * t", "1.001 - t * t")), examples=1))
+    assert next(row.ability for row in rows if row.mark == "✗") == "tanh(x)"
+
+
+def test_an_engine_with_all_digits_is_held_to_these():
+    rows = examined(Engine(engine(LEARNER.replace("1.0 - t * t", "1.00000001 - t * t")), examples=1))
     assert next(row.ability for row in rows if row.mark == "✗") == "tanh(x)"
 
 

@@ -289,6 +289,17 @@ def test_zero_times_infinity_along_a_path_is_zero():
     assert jit(grad(f))(0.0) == grad(f)(0.0) == 0.0
 
 
+@pytest.mark.parametrize("bound", [-1.0, 0.0, 1.0])
+@pytest.mark.parametrize("side", [-1.0, 0.0, 1.0])
+@pytest.mark.parametrize("slope", [mg.step, derivative(mg.relu)])
+def test_beside_the_slope_of_relu_any_number_may_be_chosen(bound, side, slope):
+    def f(x):
+        return mg.where(x <= bound, side, slope(x))
+
+    for x in (-1.5, -0.5, 0.5, 1.5):
+        assert jit(f)(x) == f(x)
+
+
 def test_of_choices_in_choices_only_some_may_hold():
     def f(x):
         return mg.where(x > 0.0, mg.where(x > 1.0, x, 0.0), 0.0)
@@ -513,14 +524,21 @@ def test_one_program_is_for_one_structure():
     assert len(of_array._programs) == 3
 
 
-def test_a_condition_times_a_number_is_a_number():
-    def f(x):
-        return (x > 0) * 1.0
-
-    for x, expected in [(2.0, 1.0), (-2.0, 0.0)]:
-        found = alone(jit(f), x)
+@pytest.mark.parametrize("backend", ["python", "llvm"])
+@pytest.mark.parametrize(
+    "f", [lambda x: (x > 0) * 1.0, lambda x: 2.0 * (x > 0), lambda x: 2.0 - (x > 0.0), lambda x: x / (2.0 + (x > 0.0))]
+)
+def test_a_condition_times_a_number_is_a_number(f, backend):
+    for x in (2.0, -2.0):
+        found = alone(jit(f, backend), x)
         assert type(found) is float
-        assert found == expected
+        assert found == f(x)
+
+
+@pytest.mark.parametrize("backend", ["python", "llvm"])
+def test_whole_powers_of_a_power_of_two_are_exact(backend):
+    for n in range(-5, 6):
+        assert jit(lambda x, n=n: x ** float(n), backend)(-0.5) == (-0.5) ** n
 
 
 def test_the_collector_is_as_it_was():
@@ -895,6 +913,21 @@ def test_what_is_no_number_is_a_part_of_the_structure():
     assert "scale" in program.source
     assert [program(x, sign="-") for x in (2.0, 3.0)] == [-2.0, -3.0]
     assert len(calls) == 2
+
+
+def test_a_call_with_keywords_and_one_without_have_programs_of_their_own():
+    def f(x, more=(1.0,)):
+        return x + mg.sum([2.0 * y for y in more])
+
+    program = jit(f)
+    for keywords in ({}, {"more": (5.0,)}, {"more": []}, {}, {"more": []}):
+        assert program(3.0, **keywords) == f(3.0, **keywords)
+
+
+def test_a_number_does_not_take_the_program_of_a_list_with_one():
+    program = jit(lambda x: x[0] if isinstance(x, list) else -x)
+    for x in ([2.0], 2.0, [2.0], [2.0, 3.0], 2.0):
+        assert program(x) == (2.0 if isinstance(x, list) else -2.0)
 
 
 def test_static_arguments_are_a_part_of_the_program():

@@ -97,6 +97,22 @@ def test_the_largest_value_is_drawn_and_none_above_it(smooth, limit):
         find(points(f), lambda point: abs(point[0]) > 1.0, settings=QUICK)
 
 
+@pytest.mark.parametrize(
+    ("line", "is_too_near"),
+    [
+        (("mod", (0, 0.5)), lambda x: abs(2.0 * x - round(2.0 * x)) < 0.01),
+        (("hypot", (0, 0.0)), lambda x: abs(x) < 0.01),
+        (("norm", (0, 0.0, 0.0)), lambda x: abs(x) < 0.01),
+        (("polygamma", (1.0, 0)), lambda x: 0.2 < x < 0.4),  # where the value is below 30, and the slope is not
+    ],
+)
+def test_points_are_away_from_jumps_kinks_and_steep_slopes(line, is_too_near):
+    f = Expression(("x",), (line,), (0.75,))
+    assert find(points(f), lambda point: point[0] > 2.6, settings=QUICK)
+    with pytest.raises(NoSuchExample):
+        find(points(f), lambda point: is_too_near(point[0]), settings=QUICK)
+
+
 @pytest.mark.parametrize("name", RULES)
 def test_every_operation_can_be_drawn_alone_and_away_from_kinks(name):
     f = drawn(name)

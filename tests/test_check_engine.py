@@ -364,6 +364,20 @@ def test_the_last_stage_passes_everything_and_the_shortest_engine_what_it_has():
     }
 
 
+def test_derivatives_may_be_numbers_or_values():
+    source = (STEPS / "stage12.py").read_text(encoding="utf-8")
+    source += """
+
+def boxed(f):
+    d = derivative_of(f)
+    return lambda x: Value(y) if isinstance(y := d(x), float) else y
+
+derivative_of, derivative = derivative, boxed
+"""
+    rows = examined(Engine(engine(source, "boxed"), examples=1), STAGES)
+    assert {row.mark for row in rows if row.ability == "derivative and grad"} == {"✓"}
+
+
 # The command line -----------------------------------------------------------------------------------------------------
 
 

@@ -284,6 +284,18 @@ def test_modes_that_differ_by_less_than_an_oracle_sees_are_told_apart():
     assert "the modes differ on f with respect to x by" in complaint(check_grads, f, (0.50051,), order=1)
 
 
+@pytest.mark.parametrize("mode", ["fwd", "rev"])
+def test_a_wrong_second_derivative_is_found_by_each_mode_alone(mode):
+    @mg.rule("{x} * {x} * {x}")
+    def cube(x):
+        return cube(x), 3.0 * x * mg.stop_gradient(x)  # half of the second derivative is lost
+
+    check_grads(cube, (2.0,), order=1, modes=(mode,))
+    text = complaint(check_grads, cube, (2.0,), order=2, modes=(mode,))
+    long = {"fwd": "forward", "rev": "reverse"}[mode]
+    assert text.startswith(f"check_grads: the derivative of the {long}-mode derivative of ")
+
+
 def test_atol_and_rtol_are_added_to_what_is_tolerated():
     def f(x):
         return 1.001 * x - 0.001 * (x.data if isinstance(x, Value) else x)

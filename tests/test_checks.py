@@ -335,6 +335,17 @@ def test_a_wrong_shape_or_length_names_both():
     )
 
 
+def test_another_kind_of_structure_names_both_also_beside_integers():
+    indices = np.array([0, 2])
+    for p, slopes in (
+        ({"w": B, "at": indices}, [np.ones(3), indices]),
+        ([B, indices], {"w": np.ones(3), "at": indices}),
+    ):
+        f = lambda p: sum([x.sum() for x in (p.values() if isinstance(p, dict) else p)])  # noqa: E731
+        text = refusal(check_backward, f, lambda d, p, slopes=slopes: slopes, (p,))
+        assert "what backward returned for p must have the structure of p" in text
+
+
 def test_nan_is_said_to_be_nan():
     text = complaint(check_derivative, np.sum, lambda x: np.array([1.0, np.nan, 1.0]), (B,))
     assert "[1] is nan\n  df             nan\nagain: check_derivative(sum, df, (np.array(" in text

@@ -19,6 +19,7 @@ from micrograd_plus.testing import (
     forward_difference,
     ridders,
 )
+from micrograd_plus.testing.differences import slope_between
 
 
 def complaint(check, *args, **options):
@@ -282,6 +283,15 @@ def test_modes_that_differ_by_less_than_an_oracle_sees_are_told_apart():
         return mg.erf(x) * 1e4 + (1e-6 * x if wrong else 0.0 * x) + mg.floor(x * 1e3)
 
     assert "the modes differ on f with respect to x by" in complaint(check_grads, f, (0.50051,), order=1)
+
+
+def test_the_rounding_of_a_slope_grows_with_noise_and_with_the_size_of_the_numbers():
+    def error(**of):
+        return slope_between(lambda x: 3.0 * x, 0.0, 0.5, **of)[1]
+
+    assert error(noise=1e-3) == pytest.approx(2e-3)
+    assert error() < error(size=1.0) < error(size=100.0)
+    assert error(size=1000.0) == pytest.approx(6e3 * 2.0**-52, rel=0.01)
 
 
 @pytest.mark.parametrize("mode", ["fwd", "rev"])

@@ -12,7 +12,7 @@ import micrograd_plus as mg
 from micrograd_plus.__main__ import main
 from micrograd_plus.testing import check_engine
 from micrograd_plus.testing.engines import Engine
-from micrograd_plus.testing.examination import STAGES, examined
+from micrograd_plus.testing.examination import STAGES, Row, as_table, examined
 
 ROOT = Path(__file__).parent.parent
 LEARNER = (ROOT / "tests" / "learner.py").read_text(encoding="utf-8")
@@ -336,6 +336,15 @@ def test_names_can_be_mapped():
     assert next(row.mark for row in rows if row.ability == "exp(x)") == "–"
 
 
+def test_gradients_may_be_values_and_values_of_values():
+    value = engine(LEARNER)
+    rows = examined(Engine(value, grad=lambda v: value(value(v.grad)), examples=5))
+    assert [row.failure for row in rows if row.mark == "✗"] == []
+    assert {"a second loss over a shared part", "from 0 again"} <= {row.ability for row in rows if row.mark == "–"}
+    rows = examined(Engine(value, grad=lambda v: value(value(2.0 * v.grad)), examples=1), 3)
+    assert rows[-1].failure == "x * y at x = 3, y = -2: gradient of x -4.0, should be -2.0"
+
+
 def test_what_is_no_class_of_values_is_refused():
     with pytest.raises(TypeError, match="expected the class of your Values, got 3"):
         check_engine(3)
@@ -381,6 +390,14 @@ derivative_of, derivative = derivative, boxed
 # The command line -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("stage", "end"), [(None, ""), (11, "; stage 11 of 12 is done"), (12, "; all stages are done")]
+)
+def test_the_end_of_the_table_says_how_far_one_is(stage, end):
+    text = as_table("mine.py:Value", [Row(1, "values of + and *", "✓"), Row(2, "numbers on the left", "✓")], stage)
+    assert text.endswith(f"\n  all 2 right{end}")
+
+
 def test_the_command_line_prints_a_table_and_its_status_tells(tmp_path, capsys):
     file = tmp_path / "mine.py"
     file.write_text(LEARNER.replace("1.0 - t * t", "1.0 - t"), encoding="utf-8")
@@ -402,6 +419,8 @@ def test_the_command_line_prints_a_table_and_its_status_tells(tmp_path, capsys):
         (["micrograd_plus:Value", "--stage", "0"], "stage must be a whole number from 1 to 12, got 0"),
         (["micrograd_plus.nowhere:Value"], "importing it raises ModuleNotFoundError"),
         (["micrograd_plus:sin"], "has no attribute data"),
+        ([":Value"], "expected a file and a class, as in mine.py:Value"),
+        (["mine.py:a b"], "expected a file and a class, as in mine.py:Value"),
         ([], "the following arguments are required: FILE:CLASS"),
     ],
 )

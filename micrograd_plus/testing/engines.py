@@ -35,7 +35,7 @@ class Wrong(Exception):
     """The program gives something else than it should; `what` came out, and what `should`."""
 
     def __init__(self, program: str, what: str, should: str = "") -> None:
-        super().__init__(f"{program}: {what}{f', should be {should}' if should else ''}")
+        super().__init__(program, what, should)
         self.program, self.what, self.should = program, what, should
 
 
@@ -137,12 +137,14 @@ class Engine:
         self.backward_name(v) if callable(self.backward_name) else getattr(v, self.backward_name)()
 
     def zero(self, *inputs: Any) -> None:
-        """Forget the gradients, by the engine's own method if it has one."""
+        """Forget the gradients, by the engine's own method if it has one; Missing if there is no way to."""
         for v in inputs:
             if hasattr(v, "zero_grad"):
                 v.zero_grad()
             elif isinstance(self.grad_name, str):
                 setattr(v, self.grad_name, self.fresh)
+            else:
+                raise Missing("a gradient that a function finds cannot be set to 0, and there is no method zero_grad")
 
     def moving(self, x: float, tangent: float) -> Any:
         """A Value with a tangent."""

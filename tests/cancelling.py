@@ -142,6 +142,11 @@ def log_of_exp():
     return lambda x: (np.log(np.exp(x)) - x).sum() + (x * x).sum(), lambda x: 2.0 * x
 
 
+@case("an offset that is taken away", lambda random: (normal(random, 4), 10.0 ** random.uniform(0.0, 9.0)))
+def offset():
+    return lambda x, shift: (np.sin(x) + shift - shift).sum(), lambda x, shift: (np.cos(x), 0.0)
+
+
 def wrong(name, gradient, random):
     """The gradient with faults, by name: those that make a difference."""
     parts = gradient if isinstance(gradient, tuple) else (gradient,)
@@ -176,7 +181,7 @@ def trial(name, seed, faults=True):
     alarms, missed = [], []
     try:
         check_derivative(f, df, args, seed=seed)
-    except AssertionError as error:
+    except (AssertionError, TypeError) as error:
         alarms.append(f"{name}, seed {seed}: {error}")
     if faults:
         for fault, gradient in wrong(name, df(*args), Random(seed)).items():

@@ -52,6 +52,31 @@ def test_a_gradient_that_is_rough_only_near_the_point_passes():
     assert trial("layer norm, summed", 24) == ([], [])
 
 
+CLASSICAL = {  # what loses its digits near 0, or beside a large number, and its slope; over floats alone
+    "log(1 + x)": (lambda x: math.log(1.0 + x), lambda x: 1.0 / (1.0 + x)),
+    "exp(x) - 1": (lambda x: math.exp(x) - 1.0, math.exp),
+    "sqrt(1 + x) - 1": (lambda x: math.sqrt(1.0 + x) - 1.0, lambda x: 0.5 / math.sqrt(1.0 + x)),
+    "(1e9 + tan x) - 1e9": (lambda x: (1e9 + math.tan(x)) - 1e9, lambda x: 1.0 + math.tan(x) ** 2),
+}
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+@pytest.mark.parametrize("x", [0.3, 1e-5, 1e-8, 1e-15, 1e-17, 1e-40])
+def test_the_slope_of_a_staircase_by_rounding_is_that_of_the_whole_staircase(name, x):
+    f, slope = CLASSICAL[name]
+    check_derivative(f, slope, (x,))
+    if "1e9" not in name:
+        check_derivative(lambda x, y: f(x) + y, lambda x, y: (slope(x), 1.0), (x, 0.0))
+    assert "is wrong" in complaint(check_derivative, f, lambda x: 1.01 * slope(x), (x,))
+
+
+@pytest.mark.parametrize("x", [1e-80, 1e-150, 1e-190])
+def test_a_wrong_slope_is_found_also_at_very_small_numbers(x):
+    for f in (lambda x: 3.0 * x, lambda x: 3.0 * float(x)):
+        check_derivative(f, lambda x: 3.0, (x,))
+        assert "is wrong" in complaint(check_derivative, f, lambda x: 3.001, (x,))
+
+
 @pytest.mark.parametrize("seed", [140, 600, 2460, 7640])
 def test_rounding_is_not_taken_for_single_precision(seed):
     """Found among 10,000 random checks: the rounding of 0.1 * x has a period, and with that the search was in step."""
@@ -361,7 +386,10 @@ def test_a_function_that_computes_in_single_precision_is_recognised():
     within = lambda x: np.sin(x.astype(np.float32)).sum() + np.cos(x).sum()  # noqa: E731
     assert "f computes with float32 inside" in refusal(check_derivative, within, lambda x: np.cos(x) - np.sin(x), (B,))
     check_derivative(lambda x: np.floor(1e3 * x) / 4.0, lambda x: 0.0, (0.30001,))  # simple numbers are not single ones
-    check_derivative(lambda x: 12345.0, lambda x: 0.0, (0.3,))
+    for constant in (12345.0, 2.0**24 - 1.0):
+        check_derivative(lambda x, constant=constant: constant, lambda x: 0.0, (0.3,))
+    for x in (0.06, 0.3, 1.2, 5.0, 20.0):  # nor is what is left when large numbers cancel
+        check_derivative(lambda x: (x + 1e8) - 1e8, lambda x: 1.0, (x,))
     check_derivative(lambda x: x, lambda x: 1.0, (0.5,))
 
 

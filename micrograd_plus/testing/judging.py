@@ -29,7 +29,7 @@ from .differences import EPS, Function, complex_step, limit, slope_between
 SAFETY = 10.0  # by how much the estimate of an error may be too small
 ROUNDING = 1e-12  # what adding up the terms of a slope may lose, as a share of these terms
 VAGUE = 1e-3  # an oracle that may be off by this share of a slope tells nothing about it
-TINY = 1e-100  # what a complex step of 1e-200 cannot see
+TINY = 1e-100  # what a complex step of 1e-200 cannot see, for numbers of the size of 1
 SHAKES = 16  # neighbours at which noise is looked for
 
 
@@ -49,6 +49,7 @@ class Claim:
     rtol: float
     traceable: bool  # whether f takes Values
     listening: bool = False  # whether the noise of f is measured where it is evaluated
+    rises: bool = False  # whether f has a slope, so that where it stays the same it is on a step of its rounding
     floor: float = 0.0  # the least noise that there is
     stretch: float = 1.0  # how many times as long the direction is as that of the claim it was made from
 
@@ -92,16 +93,30 @@ class Claim:
         key = math.copysign(math.frexp(t)[1] // 4 + 1000, t)
         if key not in self._heard:
             # First the nearest numbers that differ, then some farther apart, for sums in which the near ones are lost.
-            steps = [(t, max(abs(t) * 2.0**-44, 2.0**-50)), (t, t * 2.0**-16), (0.7 * t, t * 2.0**-17)]
-            self._heard[key] = max([self.rounding[0], *[self._unrest(*step) for step in steps]])
+            near = [(t, max(abs(t) * 2.0**-44, 2.0**-50)), (t, t * 2.0**-16), (0.7 * t, t * 2.0**-17)]
+            noise = self._unrest(*near)
+            if not noise and self.rises:  # on one step: how high is it?
+                noise = self._unrest((t, t * 2.0**-10), (t, t * 2.0**-4))
+                if not noise and abs(t) < 0.125:
+                    noise = self.noise(16.0 * t)
+            self._heard[key] = max(self.rounding[0], noise)
         return max(self._heard[key], self.floor)
 
-    def _unrest(self, t: float, step: float) -> float:
-        return _restless([self.along(t + k * step).real for k in range(8)])
+    def _unrest(self, *places: tuple[float, float]) -> float:
+        return max([_restless([self.along(t + k * step).real for k in range(8)]) for t, step in places])
 
     @cached_property
     def _heard(self) -> dict[float, float]:
         return {}
+
+    @cached_property
+    def longest(self) -> float:
+        """How far the number moves that moves farthest."""
+        return max(map(abs, tree_leaves(self.tangents)), default=0.0) or 1.0
+
+    def complex_step(self) -> float:
+        """The slope by a step that moves numbers of every size by about 1e-200, which neither shows nor underflows."""
+        return complex_step(self.along, 0.0, 10.0 ** min(-200.0 - math.floor(math.log10(self.longest)), -20.0))
 
     def between(self, a: float, b: float) -> tuple[float, float]:
         try:  # at 0, which may be a jump, the noise is taken to be that of the other end
@@ -223,12 +238,53 @@ def error_of(claim: Claim, method: str) -> float:
 def slope_of(claim: Claim, method: str) -> float:
     """The slope by that method, at first sight."""
     if method == "complex step":
-        return complex_step(claim.along, 0.0)
+        return claim.complex_step()
     return claim.between(-(2.0**-17), 2.0**-17)[0]
 
 
 def fault_of(claim: Claim) -> Fault | None:
-    """What is wrong with the claim, or None: a first look that costs little, and if that finds fault, a closer one."""
+    """What is wrong with the claim, or None."""
+    fault = _fault_of(claim)
+    if fault and not claim.traceable and (wider := _or_zero(_over_the_stairs, claim)):
+        return _fault_of(wider)
+    return fault
+
+
+def _over_the_stairs(claim: Claim) -> Claim | None:
+    """The same claim for the slope of a whole staircase, if f is one by rounding, as log(1 + x) is for tiny x.
+
+    A real staircase, as floor(1e6 * x), is known by the height of its steps; its slope is theirs, which is 0.
+    """
+    while claim.longest < 1.0 and len({claim.along(k * 2.0**-23) for k in range(-4, 5)}) < 5:  # few steps: go farther
+        factor = min(16.0, 1.0 / claim.longest)
+        claim = replace(claim, tangents=tree_map(lambda v, factor=factor: factor * v, claim.tangents))
+    claim = replace(claim, rises=True)
+    height = max(replace(claim, listening=True).noise(t) for t in (-(2.0**-30), 2.0**-30))
+    is_low = 0.0 < height <= 1e-8 * max(1.0, abs(claim.along(0.0)))
+    return claim if is_low or _is_coarse(claim) else None
+
+
+def _is_coarse(claim: Claim) -> bool:
+    """Whether a result has 46 binary digits or less wherever one looks, as what is left when large numbers cancel.
+
+    Whole numbers are those of a real staircase.
+    """
+    places = [claim.moved(k / 100.0) for k in range(-12, 13)]
+    rows = zip(*[[float(bottom(y)) for y in tree_leaves(claim.f(*place))] for place in places], strict=True)
+    return any(all(digits(y) <= 46 for y in row) and any(y % 1.0 for y in row) for row in rows)
+
+
+def digits(x: float) -> int:
+    """How many binary digits the number has, without the zeros at its end; 0 if it is not finite.
+
+    >>> digits(0.75), digits(0.1)
+    (2, 52)
+    """
+    return len(f"{abs(x.as_integer_ratio()[0]):b}".rstrip("0")) if math.isfinite(x) else 0
+
+
+def _fault_of(claim: Claim) -> Fault | None:
+    """A first look that costs little, and if that finds fault, a closer one."""
     products = claim.slopes(claim.args, claim.tangents, claim.cotangents)
     claimed = [math.fsum(numbers) for numbers in products.values()]
     rows = [f"  {mode:14} {slope / claim.speed!r}" for mode, slope in zip(products, claimed, strict=True)]
@@ -240,13 +296,14 @@ def fault_of(claim: Claim) -> Fault | None:
         return Fault("{subject} has no derivative {where}: " + kink, rows)
     sizes = [math.fsum(map(abs, numbers)) for numbers in products.values()]
     size = max([size for size in sizes if size < math.inf], default=0.0)
-    scale = max(size, 1e-6 * value, 1e-3 * bump, TINY)  # how large a slope would be no surprise
+    scale = max(size, 1e-6 * value, 1e-3 * bump, TINY * claim.longest)  # how large a slope would be no surprise
 
-    oracle = _complex_step(claim) or _Oracle("differences", *claim.differences())
+    oracle = by_complex_step(claim) or _Oracle("differences", *claim.differences())
     judgement = _judge(claim, claimed, oracle, ROUNDING * size, scale)
     if judgement.is_fine and not _is_lost(oracle, claim):
         return None
-    claim = replace(claim, listening=True)
+    rises = not claim.traceable and oracle.method == "complex step" and oracle.slope != 0.0
+    claim = replace(claim, listening=True, rises=claim.rises or rises)
     in_value, in_slope = claim.rounding
     if not claim.traceable:  # a guess, as one cannot look inside
         in_slope = EPS * max(bump, 1e-4 * value)
@@ -315,7 +372,7 @@ def _or_zero(function: Function, *args: Any) -> Any:
 
 
 def _judge(claim: Claim, claimed: list[float], oracle: _Oracle, rounding: float, scale: float) -> _Judgement:
-    rounding += TINY + claim.tolerated(oracle.slope)
+    rounding += TINY * claim.longest + claim.tolerated(oracle.slope)
     tolerance = SAFETY * oracle.error + rounding
     factors = [_ratio(abs(slope - oracle.slope), tolerance) for slope in claimed]
     apart = _ratio(max(claimed) - min(claimed), SAFETY * rounding)
@@ -327,11 +384,12 @@ def _ratio(error: float, tolerance: float) -> float:
     return error / tolerance if error < math.inf and tolerance < math.inf else math.inf
 
 
-def _complex_step(claim: Claim) -> _Oracle | None:
+def by_complex_step(claim: Claim) -> _Oracle | None:
+    """The slope by the complex step; None if f does not take complex numbers, or loses the step."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", "Casting complex values to real")  # NumPy's, of what loses the step
-            slope = complex_step(claim.along, 0.0)
+            slope = claim.complex_step()
     except Exception:  # whatever f does to a complex number: floats, at which it runs, will do
         return None
     return _Oracle("complex step", slope, 0.0) if math.isfinite(slope) else None
@@ -369,7 +427,7 @@ def _surer(claim: Claim, oracle: _Oracle) -> _Oracle:
 
 def _apart(claim: Claim) -> list[float]:
     """How far the slopes that are claimed are from the complex step."""
-    slope = complex_step(claim.along, 0.0)
+    slope = claim.complex_step()
     return [(claimed - slope) / claim.stretch for claimed in _slopes_of(claim)]
 
 

@@ -508,6 +508,9 @@ def test_numbers_of_a_program_or_a_transform_around_are_no_constants():
     for f in (lambda x: x * leak[0], lambda x: leak[0], lambda x: [x, mg.sin(leak[0])]):
         with pytest.raises(TypeError, match="was kept from another call"):
             jit(f)(5.0)
+    for f in (mg.sin, lambda x: x * 2.0, lambda x: x + x):  # nor does it compute anything outside
+        with pytest.raises(TypeError, match="was kept from another call"):
+            f(leak[0])
 
 
 def test_one_program_is_for_one_structure():
@@ -1124,7 +1127,13 @@ def test_what_the_function_catches_would_be_lost(backend):
         except (KeyError, ZeroDivisionError):
             return 0.0
 
-    for f, args in ((root, (-4.0,)), (quotient, (1.0, 0.0)), (grad(root), (-4.0,))):
+    def anything(x):
+        try:
+            return mg.log(x)
+        except:  # noqa: E722
+            return 0.0
+
+    for f, args in ((root, (-4.0,)), (quotient, (1.0, 0.0)), (grad(root), (-4.0,)), (anything, (-4.0,))):
         with pytest.raises(TypeError, match=r"test_jit\.py, line \d+: \w+ may raise, and the function catches that"):
             jit(f, backend)(*args)
 

@@ -105,3 +105,15 @@ def test_whole_powers_have_all_their_derivatives_at_zero_and_below(x, exponent):
         expected = math.perm(int(exponent), order) * x ** max(exponent - order, 0)
         for mix in mixes(order, every=True):
             assert nested(lambda x: x**exponent, mix)(x) == near(expected), mix
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -1.0, 2.0])
+@pytest.mark.parametrize("outer", [derivative, grad])
+@pytest.mark.parametrize("inner", [derivative, grad])
+def test_a_float_and_an_outer_value_add_up_whichever_comes_first(inner, outer, share):
+    def slope(f):
+        return lambda y: inner(lambda x: f(x, y))(2.0) ** 2
+
+    for f in (lambda x, y: y * x + share * x, lambda x, y: share * x + y * x, lambda x, y: x * y - x * -share):
+        assert slope(f)(3.0) == (3.0 + share) ** 2
+        assert outer(slope(f))(3.0) == 2.0 * (3.0 + share)

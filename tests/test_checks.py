@@ -281,6 +281,7 @@ def test_each_kind_of_mistake_is_named():
         lambda d, a, b: (d * a, d * b), lambda a, b: a * b, (B, B + 1.0)
     )
 
+    assert "swapped" not in said(lambda d, a, b: (d * a, d * a), lambda a, b: a * b, (B, B + 1.0))  # one is right
     C = np.array([0.0, 2.0, 3.0])
     assert "the gradients of a and b are swapped" in said(  # also if some of their numbers are equal
         lambda d, a, b, c: (d * a * c, d * b * c, d * a * b), lambda a, b, c: a * b * c, (C, 2.0 * C, C + 1.0)

@@ -77,6 +77,12 @@ def test_a_wrong_slope_is_found_also_at_very_small_numbers(x):
         assert "is wrong" in complaint(check_derivative, f, lambda x: 3.001, (x,))
 
 
+@pytest.mark.parametrize("seed", [876, 4159])
+def test_the_noise_of_a_gradient_is_heard_in_what_the_other_numbers_do(seed):
+    """Found among 5,000 random checks: whatever the bias is, the numbers beside it are rounded in the same way."""
+    assert trial("bias before batch norm", seed) == ([], [])
+
+
 @pytest.mark.parametrize("seed", [140, 600, 2460, 7640])
 def test_rounding_is_not_taken_for_single_precision(seed):
     """Found among 10,000 random checks: the rounding of 0.1 * x has a period, and with that the search was in step."""

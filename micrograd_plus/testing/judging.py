@@ -312,7 +312,9 @@ def _fault_of(claim: Claim) -> Fault | None:
     scale = max(scale, abs(oracle.slope), in_slope / EPS, 1e-6 * noise / EPS)
     if oracle.method == "complex step":  # which knows 0 to be 0, but for a few units in the last place of what cancels
         scale = max(scale, 1e-9 * max(map(abs, tree_leaves(claim.tangents))))
-    unsteady = max(_or_zero(_unsteady, claim, side) for side in (-1.0, 1.0))
+    # Along the direction, and with all numbers moving: for every large b, x + b rounds x in the same way.
+    lines = claim, replace(claim, tangents=direction(claim.args, Random(0)))
+    unsteady = max(_or_zero(_unsteady, claim, line, side) for line in lines for side in (-1.0, 1.0))
     rounding = ROUNDING * size + SAFETY * (in_slope + unsteady)
     judgement = _judge(claim, claimed, oracle, rounding + 1e-40 * bump, scale)  # of h² where h is 1e-200
     if judgement.is_fine:
@@ -346,14 +348,14 @@ def _restless(values: list[float]) -> float:
     return rise if rise < math.inf else 0.0
 
 
-def _unsteady(claim: Claim, side: float) -> float:
-    """The noise in the slopes that are claimed: on one side of the point, at which they may jump.
+def _unsteady(claim: Claim, line: Claim, side: float) -> float:
+    """The noise in the slopes that are claimed along a line: on one side of the point, at which they may jump.
 
     Near the point too: where numbers nearly agree, as in a layer norm, a little farther they do not, and cancel less.
     """
     noise = []
     for first, step in ((2.0**-12, 2.0**-30), (2.0**-28, 2.0**-46)):
-        places = [claim.moved(side * (first + k * step)) for k in range(8)]
+        places = [line.moved(side * (first + k * step)) for k in range(8)]
         rows = [_slopes_of(replace(claim, args=place)) for place in places]
         noise += [_restless([*slopes]) for slopes in zip(*rows, strict=True)]
     return max(noise)

@@ -328,7 +328,7 @@ def test_what_is_tolerated_is_an_error_of_the_slope_wherever_it_is_taken(x):
     complaint(check_derivative, lambda x: 3.0 * x, off_by(3.3e-3), (x,), rtol=1e-3)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(2))
 def test_what_is_tolerated_is_tolerated_in_each_of_many_numbers_and_in_each_of_many_results(seed):
     x = 10.0 ** np.random.default_rng(seed).uniform(-3.0, 3.0, 20)
     w = np.random.default_rng(seed).standard_normal((20, 20))

@@ -342,6 +342,13 @@ def test_what_is_tolerated_is_tolerated_in_each_of_many_numbers_and_in_each_of_m
         complaint(check_derivative, f, off_by(2e-3, of), (x,), atol=1e-3, seed=seed)
 
 
+@pytest.mark.parametrize("seed", [1, 2, 5])
+def test_a_small_number_that_is_wrong_is_found_behind_a_large_one_that_is_off_by_what_is_tolerated(seed):
+    text = complaint(check_derivative, lambda x: 3.0 * x.sum(), lambda x: np.array([3.0009, 3.5]),
+                     (np.array([1e3, 1.0]),), atol=1e-3, seed=seed)  # fmt: skip
+    assert "with respect to x[1] is wrong" in text
+
+
 def test_the_same_seed_gives_the_same_directions():
     def directions(seed):
         seen = []

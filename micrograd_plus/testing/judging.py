@@ -311,7 +311,7 @@ def _fault_of(claim: Claim) -> Fault | None:
     noise = max(in_value, *[_or_zero(claim.noise, h) for h in (-0.125, 0.125, -(2.0**-8), 2.0**-8)])
     scale = max(scale, abs(oracle.slope), in_slope / EPS, 1e-6 * noise / EPS)
     if oracle.method == "complex step":  # which knows 0 to be 0, but for a few units in the last place of what cancels
-        scale = max(scale, 1e-9 * max(map(abs, tree_leaves(claim.tangents))))
+        scale = max(scale, 1e-9 * claim.longest)
     # Along the direction, and with all numbers moving: for every large b, x + b rounds x in the same way.
     lines = claim, replace(claim, tangents=direction(claim.args, Random(0)))
     unsteady = max(_or_zero(_unsteady, claim, line, side) for line in lines for side in (-1.0, 1.0))
